@@ -1,0 +1,103 @@
+"""What people did, as one ragged columnar table: the form in which histories travel through the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shortlist.base.types import AnyArray, Floats, Mask, Moments, Positions, Rows
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Events of many people (one row each), oldest first within a row.
+
+    Row ``r`` owns the events ``offsets[r]:offsets[r + 1]`` of the flat columns. A row may be a user, a
+    session, or a single item that stands for itself. Nobody's key is kept here.
+    """
+
+    offsets: Rows  # int64[rows + 1]
+    items: Positions  # int32[events]
+    at: Moments  # int64[events], microseconds
+    event: AnyArray  # int16[events], position in the System's events
+    value: Floats  # float32[events], NaN where the event has none
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> Rows:
+        """Events in each row, int64[rows]."""
+        return np.diff(self.offsets)
+
+    @property
+    def rows(self) -> Rows:
+        """The row of each event, int64[events]."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    @property
+    def age_rank(self) -> Rows:
+        """How many later events its row has, for each event: 0 is the newest. int64[events]."""
+        return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.items))
+
+    @classmethod
+    def empty(cls, rows: int) -> Histories:
+        """``rows`` rows without events."""
+        return cls.of([[]] * rows)
+
+    @classmethod
+    def of(
+        cls,
+        items: Sequence[Sequence[int]],
+        at: Sequence[Sequence[int]] | None = None,
+        value: Sequence[Sequence[float]] | None = None,
+    ) -> Histories:
+        """From one list of item positions per row; without ``at``, times are 0, 1, 2 ... microseconds."""
+        lengths = np.array([len(row) for row in items], dtype=np.int64)
+        count = int(lengths.sum())
+
+        def flat(lists: Sequence[Sequence[float]], dtype: type) -> AnyArray:
+            return np.array([x for row in lists for x in row], dtype=dtype)
+
+        return cls(
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            items=flat(items, np.int32),
+            at=flat(at if at is not None else [range(n) for n in lengths], np.int64),
+            event=np.zeros(count, np.int16),
+            value=flat(value, np.float32) if value is not None else np.full(count, np.nan, np.float32),
+        )
+
+    def take(self, rows: AnyArray) -> Histories:
+        """The given rows, in the given order; a row may come more than once."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        events = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Histories(offsets, self.items[events], self.at[events], self.event[events], self.value[events])
+
+    def where(self, keep: Mask) -> Histories:
+        """The same rows with only the events of the mask ``keep``."""
+        counts = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
+        return Histories(counts[self.offsets], self.items[keep], self.at[keep], self.event[keep], self.value[keep])
+
+    def before(self, moments: Moments) -> Histories:
+        """Each row's events with ``at < moments[row]``: what could be known at that moment."""
+        return self.where(self.at < np.repeat(moments, self.lengths))
+
+    def last(self, n: int) -> Histories:
+        """The newest ``n`` events of each row."""
+        if not len(self.items) or int(self.lengths.max()) <= n:
+            return self
+        return self.where(self.age_rank < n)
+
+    def first_at(self) -> Moments:
+        """The moment of each row's first event; the largest int64 where a row has none."""
+        latest = np.iinfo(np.int64).max
+        starts = np.minimum(self.offsets[:-1], max(len(self.at) - 1, 0))
+        return np.where(self.lengths > 0, self.at[starts] if len(self.at) else latest, latest).astype(np.int64)
+
+    def remapped(self, positions: Positions) -> Histories:
+        """The same events with ``items`` replaced through ``positions``; those mapped to -1 are left out."""
+        moved = replace(self, items=positions[self.items].astype(np.int32))
+        return moved.where(moved.items >= 0)

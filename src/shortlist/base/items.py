@@ -1,0 +1,48 @@
+"""The catalogue inside the engine: items are integer positions, attributes are columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import polars as pl
+
+from shortlist.base.columns import ITEM
+from shortlist.base.errors import NotFoundError
+from shortlist.base.suggest import did_you_mean
+from shortlist.base.types import Positions
+
+
+class Items:
+    """Every item of a catalogue, in a fixed order; ``table`` has the column ``item`` and the attributes.
+
+    Attribute columns are Float (numbers, years), String (categories, text), List[String] (tags) or Int64
+    (moments, microseconds).
+    """
+
+    def __init__(self, table: pl.DataFrame) -> None:
+        self.table = table
+        self.keys: Sequence[str] = table[ITEM].to_list()
+        self._positions = {key: position for position, key in enumerate(self.keys)}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def position(self, key: str) -> int:
+        """The position of the item ``key``; NotFoundError with a hint where there is none."""
+        found = self._positions.get(key)
+        if found is None:
+            raise NotFoundError(f"no item {key!r}: {did_you_mean(key, self.keys[:10_000])}")
+        return found
+
+    def positions(self, keys: Iterable[str]) -> Positions:
+        """Positions of ``keys``; -1 where an item is unknown."""
+        return np.array([self._positions.get(key, -1) for key in keys], dtype=np.int32)
+
+    def title(self, position: int) -> str:
+        """What a person calls the item: its ``title`` attribute, else its key."""
+        if "title" in self.table.columns:
+            title = self.table["title"][position]
+            if title is not None:
+                return str(title)
+        return self.keys[position]

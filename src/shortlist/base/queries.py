@@ -1,0 +1,86 @@
+"""Queries and what becomes of them: candidates that a source found, and what may be returned at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shortlist.base.histories import Histories
+from shortlist.base.types import AnyArray, Floats, Mask, Moments, Positions, Rows
+
+
+@dataclass(frozen=True)
+class Queries:
+    """A batch of askers: one row for a request, thousands for batch work and evaluation."""
+
+    histories: Histories  # what each row did before it asked
+    at: Moments  # int64[rows], the moment each row asks
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def take(self, rows: AnyArray) -> Queries:
+        """The given rows as a batch of their own."""
+        return Queries(self.histories.take(rows), self.at[rows])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one source returns: candidates sorted by row, best first within a row, never one twice."""
+
+    rows: Rows  # int64[found]
+    items: Positions  # int32[found]
+    scores: Floats  # float32[found], the source's own scale
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """A set of items for each row: ``items[offsets[r]:offsets[r + 1]]``."""
+
+    offsets: Rows
+    items: Positions
+
+    @property
+    def rows(self) -> Rows:
+        """The row of each entry."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What may be returned: ``shared`` holds for every row, ``hidden`` lists what single rows must not get."""
+
+    shared: Mask  # bool[items]
+    hidden: Ragged
+
+    def hide(self, scores: Floats, first_row: int = 0) -> None:
+        """Set what is not allowed to -inf, in place, in dense ``scores`` (rows from ``first_row`` on, items)."""
+        if not self.shared.all():
+            scores[:, ~self.shared] = -np.inf
+        span = slice(self.hidden.offsets[first_row], self.hidden.offsets[first_row + len(scores)])
+        lengths = np.diff(self.hidden.offsets[first_row : first_row + len(scores) + 1])
+        scores[np.repeat(np.arange(len(scores)), lengths), self.hidden.items[span]] = -np.inf
+
+    def keep(self, rows: Rows, items: Positions) -> Mask:
+        """Which (row, item) pairs are allowed."""
+        count = np.int64(len(self.shared))
+        hidden = self.hidden.rows * count + self.hidden.items
+        return self.shared[items] & ~np.isin(rows * count + items, hidden)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What all sources found, merged: sorted by row, each (row, item) once, with its provenance."""
+
+    rows: Rows  # int64[candidates]
+    items: Positions  # int32[candidates]
+    scores: Floats  # float32[candidates, sources], every source's score of every candidate
+    found: Mask  # bool[candidates, sources], who proposed it; nobody: filled in from popularity
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, which: AnyArray) -> Candidates:
+        """The candidates at the given places, or of the given mask."""
+        return Candidates(self.rows[which], self.items[which], self.scores[which], self.found[which])

@@ -1,0 +1,91 @@
+"""The home folder of one system, and where each thing lies in it.
+
+::
+
+    catalogue/items.parquet      one row per item: item, and the declared attributes
+    catalogue/schema.json        attribute -> kind
+    events/day=2026-01-31/       the event log, Parquet by day
+    quarantine/                  rows that could not be used, with reasons
+    ingested.json                which inputs were read already
+    state.db                     events the server accepted, deleted items, exposures (SQLite)
+    evaluation/                  the newest evaluation: report.html, evaluation.json
+    releases/0007/               immutable releases
+    current                      the number of the release that serves
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shortlist.base.errors import StoreError
+from shortlist.base.files import read_json, write_json
+
+FORMAT = 1  # of the folder's layout; raised when it changes
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths inside a home folder."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """The home at ``path``, made if absent. Raises StoreError where a newer Shortlist wrote it."""
+        stamp = path / "home.json"
+        if not stamp.exists():
+            path.mkdir(parents=True, exist_ok=True)
+            write_json(stamp, {"format": FORMAT})
+        found = read_json(stamp)["format"]
+        if found > FORMAT:
+            raise StoreError(
+                f"{path} has format {found}, and this Shortlist reads up to {FORMAT}: upgrade Shortlist, "
+                "or point SHORTLIST_HOME at another folder"
+            )
+        return cls(path)
+
+    @property
+    def items(self) -> Path:
+        """The catalogue table."""
+        return self.path / "catalogue" / "items.parquet"
+
+    @property
+    def schema(self) -> Path:
+        """Kinds of the catalogue's attributes."""
+        return self.path / "catalogue" / "schema.json"
+
+    @property
+    def events(self) -> Path:
+        """The event log's folder of days."""
+        return self.path / "events"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rows that could not be used."""
+        return self.path / "quarantine"
+
+    @property
+    def ledger(self) -> Path:
+        """Which inputs were ingested."""
+        return self.path / "ingested.json"
+
+    @property
+    def state(self) -> Path:
+        """The embedded store."""
+        return self.path / "state.db"
+
+    @property
+    def evaluation(self) -> Path:
+        """The newest evaluation."""
+        return self.path / "evaluation"
+
+    @property
+    def releases(self) -> Path:
+        """All releases."""
+        return self.path / "releases"
+
+    @property
+    def current(self) -> Path:
+        """The file that names the serving release."""
+        return self.path / "current"

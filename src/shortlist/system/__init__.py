@@ -1,0 +1,1 @@
+"""Declarations: what a user writes. No I/O, no model library."""

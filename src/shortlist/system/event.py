@@ -1,0 +1,51 @@
+"""Events, and the objectives that are made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from shortlist.base.errors import DeclarationError
+from shortlist.system.table import Query, Table
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """Something a user did to an item at a time.
+
+    ``user``, ``item``, ``at``, ``value`` and ``id`` name columns of ``table``. Without ``at`` the order of
+    rows is the order of time. ``value`` is a number (a rating, a price, seconds watched). With ``id`` a
+    row that comes twice counts once by its id; without, by all its columns.
+    An event without ``table`` only arrives through the server.
+    """
+
+    name: str
+    table: Table | Query | None = None
+    user: str = "user"
+    item: str = "item"
+    at: str | None = None
+    value: str | None = None
+    value_range: tuple[float, float] | None = None  # rows outside are quarantined
+    id: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """A label made from an event: every such event, or those for which ``when`` holds.
+
+    ``when`` sees the columns ``value`` and ``at``: ``Objective("liked", ratings, pl.col("value") >= 4)``.
+    ``weight`` is its part in the value model.
+    """
+
+    name: str
+    event: Event
+    when: pl.Expr | None = None
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        strange = set(self.when.meta.root_names()) - {"value", "at"} if self.when is not None else set()
+        if strange:
+            raise DeclarationError(
+                f"objective {self.name!r} reads {', '.join(sorted(map(repr, strange)))}: it can read 'value' and 'at'"
+            )

@@ -1,0 +1,90 @@
+"""The declaration of a whole system."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from shortlist.base.durations import microseconds
+from shortlist.base.errors import DeclarationError
+from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
+from shortlist.system.entity import Entity
+from shortlist.system.event import Event, Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirements:
+    """What the system must bear; what it runs on is never part of this."""
+
+    daily_active_users: int = 10_000
+    requests_per_user: float = 10.0  # a day
+    peak_factor: float = 3.0  # the busiest second over the mean second
+    latency_ms: float = 100.0  # p99 of a request
+    freshness: str = "1d"  # how old the newest release may be
+    slate: int = 20  # items in a slate
+    interpretable: bool = False  # only rankers whose every decision can be read off
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"requirements: {name} must be above 0, not {value}"
+            for name, value in vars(self).items()
+            if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0
+        ]
+        if problems:
+            raise DeclarationError(problems)
+        microseconds(self.freshness)
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """Everything Shortlist needs to know, in one object in one file."""
+
+    name: str
+    user: Entity
+    item: Entity
+    events: Sequence[Event]
+    objectives: Sequence[Objective]
+    sources: Sequence[Source]
+    rankers: Sequence[Ranker] = ()
+    filters: Sequence[Filter] = ()
+    order: Sequence[Order] = ()
+    requirements: Requirements = field(default_factory=Requirements)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise DeclarationError(problems)
+
+    def _problems(self) -> Iterable[str]:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.name):
+            yield f"system name {self.name!r}: use small letters, digits, - and _ (it names a folder)"
+        for what, kind in [("sources", Source), ("rankers", Ranker), ("filters", Filter), ("order", Order)]:
+            for part in getattr(self, what):
+                if not isinstance(part, kind):
+                    yield f"{what} holds {part!r}, which is no {kind.__name__}"
+        if not self.events:
+            yield "events is empty: declare at least one Event"
+        if not self.objectives:
+            yield "objectives is empty: say what counts as success, for example Objective('clicked', clicks)"
+        if not self.sources:
+            yield "sources is empty: name at least one, for example Popular()"
+        for objective in self.objectives:
+            if not any(objective.event is event for event in self.events):
+                yield f"objective {objective.name!r} is made from event {objective.event.name!r}, which is not in events"
+            if objective.when is not None and "value" in objective.when.meta.root_names() and not objective.event.value:
+                yield f"objective {objective.name!r} reads 'value', but event {objective.event.name!r} has no value column"
+        if any(o.weight < 0 for o in self.objectives):
+            yield "an objective's weight must not be below 0"
+        for what in ("events", "objectives"):
+            yield from _twice(what, [part.name for part in getattr(self, what)])
+        parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
+        yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
+
+
+def _twice(what: str, names: list[str]) -> Iterable[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{what}: the name {name!r} is used {count} times; give each its own with name=..."
