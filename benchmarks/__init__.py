@@ -1,0 +1,1 @@
+"""One script per claim, all in the one form of ``benchmarks.form``: ``python -m benchmarks.NAME``."""
