@@ -62,6 +62,12 @@ class Allowed:
         lengths = np.diff(self.hidden.offsets[first_row : first_row + len(scores) + 1])
         scores[np.repeat(np.arange(len(scores)), lengths), self.hidden.items[span]] = -np.inf
 
+    def among(self, known: Positions, place: Positions) -> Allowed:
+        """The same over a part of the catalogue: ``known`` items, ``place`` of each item in it or -1."""
+        places = place[self.hidden.items]
+        inside = np.concatenate([[0], np.cumsum(places >= 0)])
+        return Allowed(self.shared[known], Ragged(inside[self.hidden.offsets], places[places >= 0]))
+
     def keep(self, rows: Rows, items: Positions) -> Mask:
         """Which (row, item) pairs are allowed."""
         count = np.int64(len(self.shared))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from shortlist.base.queries import Found
-from shortlist.base.types import Floats
+from shortlist.base.queries import Allowed, Found
+from shortlist.base.types import Floats, Positions, Rows
 
 
 def top(scores: Floats, n: int) -> Found:
@@ -28,3 +28,26 @@ def top(scores: Floats, n: int) -> Found:
         items.append(chosen.astype(np.int32))
     at_rows, at_items = np.concatenate(rows), np.concatenate(items)
     return Found(at_rows, at_items, scores[at_rows, at_items].astype(np.float32))
+
+
+def top_of_lists(rows: Rows, items: Positions, scores: Floats, n: int) -> Found:
+    """The ``n`` highest of each row's listed items (rows sorted), best first; ties go to the lower position."""
+    order = np.lexsort((items, -scores, rows))
+    rows, items, scores = rows[order], items[order], scores[order]
+    starts = np.searchsorted(rows, rows)  # where each entry's row begins
+    best = np.arange(len(rows)) - starts < n
+    return Found(rows[best], items[best].astype(np.int32), scores[best].astype(np.float32))
+
+
+def walk(order: Positions, n: int, allowed: Allowed, rows: int) -> Found:
+    """The first ``n`` allowed items of a fixed ``order`` for each of ``rows`` rows; scores fall from 0 by 1."""
+    most_hidden = int(np.diff(allowed.hidden.offsets).max(initial=0))
+    reach = n + most_hidden
+    if not allowed.shared.all():
+        order = order[allowed.shared[order]]
+    prefix = order[:reach]
+    at_rows = np.repeat(np.arange(rows), len(prefix))
+    at_items = np.tile(prefix, rows)
+    ranks = np.tile(np.arange(len(prefix), dtype=np.float32), rows)
+    keep = allowed.keep(at_rows, at_items)
+    return top_of_lists(at_rows[keep], at_items[keep], -ranks[keep], n)

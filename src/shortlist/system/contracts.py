@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Found, Queries, Ragged
@@ -62,6 +64,10 @@ class FittedSource(Fitted):
 
         A pair's score does not depend on the other pairs.
         """
+
+    def because(self, encoded: Any, rows: Rows, items: Positions) -> Positions:  # noqa: ARG002
+        """The history item that speaks most for each (row, item) pair, int32[pairs]; -1: none."""
+        return np.full(len(rows), -1, np.int32)
 
 
 @dataclass(frozen=True, kw_only=True)

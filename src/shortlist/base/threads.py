@@ -1,0 +1,13 @@
+"""How many threads the numeric libraries use, set on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep BLAS and OpenMP to one thread inside the block: right for many small problems and for serving."""
+    with threadpool_limits(limits=1):
+        yield

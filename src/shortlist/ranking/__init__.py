@@ -1,0 +1,1 @@
+"""Rankers: from a candidate's features to one calibrated probability per objective."""

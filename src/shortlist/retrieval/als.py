@@ -1,0 +1,149 @@
+"""Implicit alternating least squares: a matrix factorisation that folds in anybody's history at query time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+from shortlist.base.files import load_array, save_arrays
+from shortlist.base.histories import Histories
+from shortlist.base.items import Items
+from shortlist.base.queries import Allowed, Found, Queries
+from shortlist.base.threads import one_thread
+from shortlist.base.top import top
+from shortlist.base.types import AnyArray, Floats, Positions, Rows
+from shortlist.retrieval._matrix import matrix, recency, strongest
+from shortlist.system.contracts import FittedSource, Source
+
+CELLS_AT_ONCE = 8_000_000  # dense floats held while solving or searching; 32 MB
+
+
+@dataclass(frozen=True, kw_only=True)
+class ALS(Source):
+    """Vectors for items and, from a history alone, for whoever asks; scores are dot products.
+
+    The implicit-feedback model of Hu, Koren and Volinsky (ICDM 2008) with the objective and the
+    frequency-scaled regularization of Rendle et al. ("Revisiting the Performance of iALS on Item
+    Recommendation Benchmarks", RecSys 2022): observed cells pull to 1, all cells to 0 with
+    ``unobserved_weight``.
+    """
+
+    embedding_size: int = field(default=64, metadata={"doc": "numbers in a vector"})
+    epochs: int = field(default=12, metadata={"doc": "alternations over users and items"})
+    regularization: float = field(default=0.01, metadata={"doc": "L2 penalty, scaled by how often a row occurs"})
+    unobserved_weight: float = field(default=0.3, metadata={"doc": "pull of what did not happen, against 1"})
+    half_life: float = field(default=20.0, metadata={"doc": "events after which a past event counts half"})
+
+    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedALS:
+        """Learn item vectors, float32[items, embedding_size]."""
+        X = matrix(histories, len(items))
+        solver = _Solver(self.regularization, self.unobserved_weight, len(items))
+        vectors = np.random.default_rng(seed).normal(0, 0.1 / self.embedding_size**0.5, (len(items), self.embedding_size))
+        vectors = vectors.astype(np.float32)
+        vectors[np.diff(sparse.csc_array(X).indptr) == 0] = 0.0  # never seen, never found
+        transposed = sparse.csr_array(X.T)
+        item_side = _Solver(self.regularization, self.unobserved_weight, X.shape[0])
+        with one_thread():  # many small systems: threads inside each would only wait for each other
+            for _ in range(self.epochs):
+                vectors = item_side.solve(transposed, solver.solve(X, vectors))
+        return FittedALS(vectors, solver, self.half_life)
+
+
+@dataclass(frozen=True)
+class _Solver:
+    """Least squares for one side, the other side's vectors given."""
+
+    regularization: float
+    unobserved_weight: float
+    others: int  # rows on the other side
+
+    def solve(self, X: sparse.csr_array, Y: Floats) -> Floats:
+        """Vectors float32[rows] of the rows of ``X``, whose data are the weights of observed cells."""
+        size = Y.shape[1]
+        everywhere = self.unobserved_weight * (Y.T @ Y)
+        lengths = np.diff(X.indptr)
+        vectors = np.zeros((X.shape[0], size), np.float32)
+        rows = np.argsort(lengths, kind="stable")
+        rows = rows[lengths[rows] > 0]
+        start = 0
+        while start < len(rows):
+            # rows of like length are solved together; the longest of a group decides how many fit
+            stop = start + 1
+            while stop < len(rows) and (stop - start + 1) * (lengths[rows[stop]] + size) * size <= CELLS_AT_ONCE:
+                stop += 1
+            group = rows[start:stop]
+            longest = int(lengths[group[-1]])
+            place = X.indptr[group][:, None] + np.arange(longest)
+            inside = np.arange(longest) < lengths[group][:, None]
+            place = np.where(inside, place, 0)
+            weights = np.where(inside, X.data[place], 0.0).astype(np.float32)
+            known = Y[X.indices[place]]  # [group, longest, size]
+            weighted = known * weights[:, :, None]
+            A = np.matmul(weighted.transpose(0, 2, 1), known) + everywhere
+            scale = self.regularization * (weights.sum(1) + self.unobserved_weight * self.others)
+            A[:, np.arange(size), np.arange(size)] += scale[:, None]
+            vectors[group] = np.linalg.solve(A, weighted.sum(1)[:, :, None])[:, :, 0]
+            start = stop
+        return vectors
+
+
+class FittedALS(FittedSource):
+    """``encode`` gives a vector for each query, float32[queries, embedding_size]."""
+
+    def __init__(self, vectors: Floats, solver: _Solver, half_life: float) -> None:
+        self.vectors, self.solver, self.half_life = vectors, solver, half_life
+
+    def encode(self, queries: Queries) -> tuple[Histories, Floats]:
+        """Fold in: the same least squares that made the user vectors in training."""
+        histories = queries.histories
+        W = matrix(histories, len(self.vectors), recency(histories, self.half_life))
+        return histories, self.solver.solve(W, self.vectors)
+
+    def search(self, encoded: tuple[Histories, Floats], n: int, allowed: Allowed) -> Found:
+        """Exact: every item is scored."""
+        histories, users = encoded
+        step = max(1, CELLS_AT_ONCE // max(1, len(self.vectors)))
+        parts = []
+        for first in range(0, len(users), step):
+            scores = users[first : first + step] @ self.vectors.T
+            allowed.hide(scores, first)
+            scores[histories.lengths[first : first + step] == 0] = -np.inf
+            found = top(scores, n)
+            parts.append(Found(found.rows + first, found.items, found.scores))
+        if len(parts) == 1:
+            return parts[0]
+        return Found(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("rows", "items", "scores")))
+
+    def score(self, encoded: tuple[Histories, Floats], rows: Rows, items: Positions) -> Floats:
+        """The dot product."""
+        scores: Floats = np.einsum("ij,ij->i", encoded[1][rows], self.vectors[items])
+        return scores
+
+    def because(self, encoded: tuple[Histories, Floats], rows: Rows, items: Positions) -> Positions:
+        """The history item nearest to each item, faded by recency."""
+        histories = encoded[0]
+        faded = recency(histories, self.half_life)
+
+        def weight(pair: AnyArray, event: AnyArray) -> Floats:
+            near: Floats = np.einsum("ij,ij->i", self.vectors[items[pair]], self.vectors[histories.items[event]])
+            return near * faded[event]
+
+        event = strongest(histories, rows, weight)
+        return np.where(event >= 0, histories.items[event], -1).astype(np.int32)
+
+    def save(self, folder: Path) -> None:
+        """Vectors, and the four numbers of the fold-in."""
+        solver = self.solver
+        knobs = np.array([solver.regularization, solver.unobserved_weight, solver.others, self.half_life])
+        save_arrays(folder, vectors=self.vectors, knobs=knobs)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Vectors stay mapped to the file."""
+        regularization, unobserved_weight, others, half_life = load_array(folder, "knobs").tolist()
+        solver = _Solver(regularization, unobserved_weight, int(others))
+        return cls(load_array(folder, "vectors"), solver, half_life)

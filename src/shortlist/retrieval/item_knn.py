@@ -1,0 +1,137 @@
+"""Item neighbours: what people do next after what they did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+from shortlist.base.files import load_array, save_arrays
+from shortlist.base.histories import Histories
+from shortlist.base.items import Items
+from shortlist.base.queries import Allowed, Found, Queries
+from shortlist.base.top import top_of_lists
+from shortlist.base.types import AnyArray, Floats, Positions, Rows
+from shortlist.retrieval._matrix import matrix, recency, strongest
+from shortlist.system.contracts import FittedSource, Source
+
+PAIRS_AT_ONCE = 30_000_000  # bounds memory while counting; about 1 GB
+SMOOTHING = 5.0  # added to item counts, so that rare items do not win by chance
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemKNN(Source):
+    """Items that tend to follow the newest items of a history.
+
+    Counts how often item j comes within ``window`` events after item i in the same history, nearer pairs
+    more (1/√distance), divided by ``√count(i) · count(j)^popularity_penalty``: the item-based neighbourhood
+    of Deshpande and Karypis ("Item-based top-N recommendation", TOIS 2004), made aware of order.
+    """
+
+    window: int = field(default=30, metadata={"doc": "events between a cause and its effect at most"})
+    neighbours: int = field(default=200, metadata={"doc": "kept for each item"})
+    half_life: float = field(default=10.0, metadata={"doc": "events after which a past event counts half"})
+    popularity_penalty: float = field(default=0.4, metadata={"doc": "0 favours popular items, 1 rare ones"})
+    history: int = field(default=50, metadata={"doc": "newest events of a query that count"})
+
+    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedItemKNN:  # noqa: ARG002
+        """Learn a sparse neighbour matrix, ``neighbours`` entries a row."""
+        count = len(items)
+        popularity = np.bincount(histories.items, minlength=count) + SMOOTHING
+        pairs = len(histories.items) * self.window
+        edges = np.linspace(0, count, 2 + pairs // PAIRS_AT_ONCE).astype(np.int64)
+        blocks = []
+        for low, high in zip(edges[:-1], edges[1:], strict=True):
+            block = self._follows(histories, count, int(low), int(high)).tocoo()
+            row, column = block.coords
+            weight = block.data / (popularity[row + low] ** 0.5 * popularity[column] ** self.popularity_penalty)
+            blocks.append(_strongest_entries(row, column, weight, (int(high - low), count), self.neighbours))
+        return FittedItemKNN(sparse.vstack(blocks, format="csr"), self.half_life, self.history)
+
+    def _follows(self, histories: Histories, count: int, low: int, high: int) -> sparse.csr_array:
+        """Weighted counts of (cause, effect) for causes in [low, high), float64[high - low, count]."""
+        rows, items = histories.rows, histories.items
+        total = sparse.csr_array((high - low, count), dtype=np.float64)
+        for distance in range(1, self.window + 1):
+            cause, effect = items[:-distance], items[distance:]
+            same = (rows[:-distance] == rows[distance:]) & (cause >= low) & (cause < high) & (cause != effect)
+            if not same.any():
+                continue
+            weight = np.full(int(same.sum()), distance**-0.5)
+            total = total + sparse.csr_array((weight, (cause[same] - low, effect[same])), shape=total.shape)
+        return total
+
+
+def _strongest_entries(
+    row: AnyArray, column: AnyArray, weight: AnyArray, shape: tuple[int, int], n: int
+) -> sparse.csr_array:
+    order = np.lexsort((column, -weight, row))
+    row, column, weight = row[order], column[order], weight[order]
+    starts = np.searchsorted(row, np.arange(shape[0]))
+    best = np.arange(len(row)) - starts[row] < n
+    kept = sparse.csr_array((weight[best].astype(np.float32), (row[best], column[best])), shape=shape)
+    kept.sort_indices()
+    return kept
+
+
+class FittedItemKNN(FittedSource):
+    """``encode`` gives sparse scores: only items that neighbour something in the history."""
+
+    def __init__(self, weights: sparse.csr_array, half_life: float, history: int) -> None:
+        self.weights, self.half_life, self.history = weights, half_life, history
+
+    def encode(self, queries: Queries) -> tuple[Histories, sparse.csr_array]:
+        """Neighbour weights summed over the newest events of each history."""
+        histories = queries.histories.last(self.history)
+        W = matrix(histories, self.weights.shape[0], recency(histories, self.half_life))
+        scores = sparse.csr_array(W @ self.weights)
+        scores.sort_indices()
+        return histories, scores
+
+    def search(self, encoded: tuple[Histories, sparse.csr_array], n: int, allowed: Allowed) -> Found:
+        """The strongest neighbours of each row."""
+        scores = encoded[1]
+        rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+        items = scores.indices.astype(np.int32)
+        keep = allowed.keep(rows, items)
+        return top_of_lists(rows[keep], items[keep], scores.data[keep], n)
+
+    def score(self, encoded: tuple[Histories, sparse.csr_array], rows: Rows, items: Positions) -> Floats:
+        """0 for items that neighbour nothing in the history."""
+        scores = encoded[1]
+        if not scores.nnz:
+            return np.zeros(len(rows), np.float32)
+        count = np.int64(scores.shape[1])
+        known = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr)) * count + scores.indices
+        wanted = rows * count + items
+        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        return np.where(known[place] == wanted, scores.data[place], np.float32(0.0)).astype(np.float32)
+
+    def because(self, encoded: tuple[Histories, sparse.csr_array], rows: Rows, items: Positions) -> Positions:
+        """The history item whose neighbour each item is most."""
+        histories = encoded[0]
+        faded = recency(histories, self.half_life)
+
+        def weight(pair: AnyArray, event: AnyArray) -> Floats:
+            weights = self.weights[histories.items[event], items[pair]]
+            return np.asarray(weights, dtype=np.float32).ravel() * faded[event]
+
+        event = strongest(histories, rows, weight)
+        return np.where(event >= 0, histories.items[event], -1).astype(np.int32)
+
+    def save(self, folder: Path) -> None:
+        """The matrix in its three CSR arrays."""
+        M = self.weights
+        shape = np.array([M.shape[0], self.half_life, self.history])
+        save_arrays(folder, data=M.data, indices=M.indices, indptr=M.indptr, shape=shape)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The matrix stays mapped to its files."""
+        count, half_life, history = load_array(folder, "shape")
+        parts = tuple(load_array(folder, name) for name in ("data", "indices", "indptr"))
+        weights = sparse.csr_array(parts, shape=(int(count), int(count)), copy=False)
+        return cls(weights, float(half_life), int(history))

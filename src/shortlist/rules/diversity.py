@@ -1,0 +1,99 @@
+"""Diversity: a slate whose neighbours are not all alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from shortlist.base.errors import DeclarationError
+from shortlist.base.items import Items
+from shortlist.base.suggest import did_you_mean
+from shortlist.base.types import AnyArray, Floats, Positions, Rows
+from shortlist.system.contracts import FittedOrder, Order
+
+POOL = 5  # the best n × POOL candidates of a row compete for its n places
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diversity(Order):
+    """Maximal marginal relevance by an attribute.
+
+    Picks one by one the candidate with the largest ``(1 - strength) · value - strength · likeness``, where
+    value is scaled to [0, 1] within the row's pool and likeness is the largest Jaccard overlap of its
+    attribute with anything picked before (Carbonell and Goldstein, SIGIR 1998).
+    """
+
+    by: str = field(metadata={"doc": "the attribute whose repetition bores: tags or a category"})
+    strength: float = field(default=0.2, metadata={"doc": "0 leaves the order alone, 1 ignores the values"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.strength <= 1:
+            raise DeclarationError(f"Diversity: strength must be between 0 and 1, not {self.strength}")
+
+    def fit(self, items: Items) -> FittedOrder:
+        """Read the attribute as sets of words. Raises DeclarationError where there is none such."""
+        if self.by not in items.table.columns:
+            known = [name for name in items.table.columns if name != "item"]
+            raise DeclarationError(f"Diversity(by={self.by!r}): no such attribute; {did_you_mean(self.by, known)}")
+        column = items.table[self.by]
+        if not isinstance(column.dtype, pl.List):
+            column = column.cast(pl.String).reshape((-1, 1)).arr.to_list()
+        return _MMR(column, self.strength)
+
+
+class _MMR(FittedOrder):
+    def __init__(self, words: pl.Series, strength: float) -> None:
+        self.strength = strength
+        self.width = int(words.list.len().max() or 0)  # type: ignore[arg-type]
+        codes = words.explode().cast(pl.Categorical).to_physical().cast(pl.Int64)
+        lengths = words.list.len().fill_null(0).to_numpy().astype(np.int64)
+        # a word's code, -1 where an item has fewer words: [items, width]
+        self.codes = np.full((len(words), max(self.width, 1)), -1, np.int32)
+        inside = np.arange(self.codes.shape[1]) < lengths[:, None]
+        exploded = codes.fill_null(-1).to_numpy()
+        kept = np.repeat(np.maximum(lengths, 1), 1)  # explode gives one null for an empty list
+        starts = np.cumsum(kept) - kept
+        place = starts[:, None] + np.arange(self.codes.shape[1])
+        self.codes[inside] = exploded[place[inside]]
+
+    def arrange(self, rows: Rows, items: Positions, values: Floats, n: int) -> AnyArray:
+        order = np.arange(len(rows))
+        if not self.strength or not len(rows):
+            return order
+        edges = np.flatnonzero(np.diff(rows, prepend=-1, append=rows[-1] + 1))
+        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+            pool = np.arange(start, min(stop, start + n * POOL))
+            order[pool] = pool[self._pick(items[pool], values[pool], min(n, len(pool)))]
+        return order
+
+    def _pick(self, items: Positions, values: Floats, n: int) -> AnyArray:
+        """The pool's order after ``n`` greedy picks; the rest follows by value."""
+        spread = float(values.max() - values.min()) or 1.0
+        worth = (1 - self.strength) * (values - values.min()) / spread
+        likeness = self._likeness(items)
+        penalty = np.zeros(len(items), np.float32)
+        left = np.ones(len(items), bool)
+        picks = np.empty(n, np.int64)
+        for place in range(n):
+            gain = np.where(left, worth - self.strength * penalty, -np.inf)
+            best = int(np.argmax(gain))
+            picks[place] = best
+            left[best] = False
+            np.maximum(penalty, likeness[best], out=penalty)
+        return np.concatenate([picks, np.flatnonzero(left)])
+
+    def _likeness(self, items: Positions) -> Floats:
+        """Jaccard overlap of every two items' words, float32[pool, pool]."""
+        codes = self.codes[items]
+        words, dense = np.unique(codes, return_inverse=True)
+        has = np.zeros((len(items), len(words)), np.float32)
+        has[np.arange(len(items))[:, None], dense.reshape(codes.shape)] = 1.0
+        if words[0] == -1:
+            has[:, 0] = 0.0
+        shared = has @ has.T
+        size = has.sum(1)
+        union = size[:, None] + size[None, :] - shared
+        return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
