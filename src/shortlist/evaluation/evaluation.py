@@ -1,0 +1,130 @@
+"""The result of an evaluation: what training and benchmarks fill in, and what reports show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+
+from shortlist.base.errors import ReleaseError
+from shortlist.base.queries import Found, Ragged
+from shortlist.base.types import Mask
+from shortlist.evaluation.bootstrap import Interval, interval
+from shortlist.evaluation.contender import Contender
+from shortlist.evaluation.names import HEADLINE
+from shortlist.evaluation.ranking import measure
+from shortlist.evaluation.select import Choice
+
+FORMAT = 1  # of the JSON; raised when it changes
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much the evaluation rests on."""
+
+    users: int
+    items: int
+    events: int
+    test_users: int  # with at least one positive to be found
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """How much of the truth a source, or all together, retrieves: no ranker can do better than that."""
+
+    name: str
+    sizes: tuple[float, ...]  # candidates per user, rising
+    recall: tuple[Interval, ...]  # at each size
+
+    @classmethod
+    def of(
+        cls, name: str, found: Found, truth: Ragged, sizes: Sequence[int] = (), *, seed: int = 0
+    ) -> Ceiling:
+        """The recall of ``found`` at each of ``sizes``, and of all of it at its mean length.
+
+        A set without an order (candidates merged from several sources) has no ``sizes``.
+        """
+        rows = len(truth.offsets) - 1
+        lengths = np.bincount(found.rows, minlength=rows)
+        mean, whole = float(lengths.mean()), max(int(lengths.max(initial=0)), 1)
+        depths = [size for size in sorted(sizes) if size < mean]
+        values = measure(found, truth, [f"recall@{depth}" for depth in [*depths, whole]])
+        return cls(name, (*depths, mean), tuple(interval(each, seed) for each in values.values()))
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some of the users, and how each contender serves them."""
+
+    name: str
+    meaning: str  # who they are, in plain words
+    users: int  # with something to be found
+    metrics: dict[str, Interval]  # the headline metric, by contender; empty where there are no users
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        meaning: str,
+        contenders: Sequence[Contender],
+        rows: Mask,
+        *,
+        metric: str = HEADLINE,
+        seed: int = 0,
+    ) -> Slice:
+        """The users of the mask ``rows`` (bool[rows of the truth])."""
+        values = {each.name: each.values[metric][rows] for each in contenders}
+        users = max((int((~np.isnan(each)).sum()) for each in values.values()), default=0)
+        metrics = {contender: interval(each, seed) for contender, each in values.items()} if users else {}
+        return cls(name, meaning, users, metrics)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured about one system at one time."""
+
+    system: str
+    split: str  # what was held out and how, in a sentence
+    sizes: Sizes
+    contenders: tuple[Contender, ...]
+    verdict: str  # the result in one sentence
+    choice: Choice | None = None
+    ceilings: tuple[Ceiling, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    measured: str = ""  # when and on what machine, in words
+    format: int = FORMAT
+
+    @property
+    def chosen(self) -> str | None:
+        """The name of the contender that serves."""
+        return self.choice.name if self.choice else None
+
+
+def to_json(evaluation: Evaluation) -> bytes:
+    """The evaluation as indented JSON, without the contenders' values per row."""
+    bare = replace(evaluation, contenders=tuple(replace(each, values={}) for each in evaluation.contenders))
+    return msgspec.json.format(msgspec.json.encode(bare), indent=2) + b"\n"
+
+
+def from_json(content: bytes) -> Evaluation:
+    """Read what `to_json` wrote. Raises ReleaseError where it is damaged or from a newer Shortlist."""
+    try:
+        stamp = msgspec.json.decode(content, type=_Stamp)
+        if stamp.format > FORMAT:
+            raise ReleaseError(
+                f"the evaluation has format {stamp.format}, and this Shortlist reads up to {FORMAT}: "
+                "upgrade Shortlist"
+            )
+        return msgspec.json.decode(content, type=Evaluation, dec_hook=_array)
+    except msgspec.MsgspecError as error:
+        raise ReleaseError(f"the evaluation cannot be read ({error}): evaluate again") from error
+
+
+class _Stamp(msgspec.Struct):
+    format: int
+
+
+def _array(kind: type, value: object) -> object:
+    raise msgspec.ValidationError(f"an evaluation holds no {kind} ({value!r})")

@@ -1,0 +1,155 @@
+"""Which contender should serve: the simplest that is not measurably worse and quick enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shortlist.base.errors import DataError, DeclarationError
+from shortlist.evaluation.bootstrap import Interval, paired
+from shortlist.evaluation.contender import Contender
+from shortlist.evaluation.names import HEADLINE, title
+from shortlist.system.system import Requirements
+
+READABLE = frozenset({"coefficients"})  # interpretability of models whose every decision can be read off
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one contender stands in a choice."""
+
+    name: str
+    quality: Interval
+    behind: Interval  # its quality less that of the best
+    complexity: int
+    p99_ms: float | None  # None: not measured
+    fits: bool  # within its share of the latency budget
+    allowed: bool  # as interpretable as is required
+    front: bool  # no other is both better and faster
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The contender to serve, why in one sentence, and how all of them stand, best first."""
+
+    name: str
+    sentence: str
+    table: tuple[Standing, ...]
+    budget_ms: float  # what a contender's p99 may be
+
+
+def choose(
+    contenders: Sequence[Contender],
+    requirements: Requirements,
+    *,
+    share: float = 0.5,
+    metric: str = HEADLINE,
+    seed: int = 0,
+) -> Choice:
+    """The simplest contender whose ``metric`` is not significantly below the best one's.
+
+    Only those count whose p99 is measured and within ``share`` of the latency budget; where there is
+    none, the fastest is chosen and the sentence warns. Differences are paired by user. Where the
+    requirements want an interpretable model and there is none, raises DeclarationError.
+    """
+    if not contenders:
+        raise DataError("there is nothing to choose from: no contender was evaluated")
+    budget = share * requirements.latency_ms
+    allowed = [
+        each for each in contenders if each.interpretability in READABLE or not requirements.interpretable
+    ]
+    if not allowed:
+        raise DeclarationError(
+            "requirements.interpretable is set, and none of these can be read off: "
+            f"{', '.join(each.name for each in contenders)}; add a ranker such as LogisticRegression()"
+        )
+    fitting = [each for each in allowed if _p99(each) <= budget]
+    best = max(fitting or allowed, key=lambda each: each.metrics[metric].mean)
+    gaps = {each.name: paired(each.values[metric], best.values[metric], seed) for each in contenders}
+    if fitting:
+        equals = [each for each in fitting if gaps[each.name].high >= 0]
+        chosen = min(equals, key=lambda each: (each.complexity, -each.metrics[metric].mean))
+        why = _reason(chosen, best, fitting, gaps[chosen.name], metric)
+        speed = f"its p99 of {_p99(chosen):.3g} ms is within the {budget:.3g} ms it may take"
+        sentence = f"{chosen.name} serves: {why}, and {speed}."
+    else:
+        chosen = min(allowed, key=lambda each: (_p99(each), -each.metrics[metric].mean))
+        sentence = _warning(chosen, metric, budget)
+    table = _table(contenders, gaps, allowed, metric, budget)
+    return Choice(chosen.name, sentence, table, budget)
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Which (latency, quality) points are on the Pareto front: no other is as fast and better, or as good
+    and faster. A point of infinite latency (not measured) never is.
+    """
+    return [
+        latency < float("inf")
+        and not any((ms <= latency and q > quality) or (ms < latency and q >= quality) for ms, q in points)
+        for latency, quality in points
+    ]
+
+
+def _p99(contender: Contender) -> float:
+    return contender.latency.p99_ms if contender.latency else float("inf")
+
+
+def _table(
+    contenders: Sequence[Contender],
+    gaps: dict[str, Interval],
+    allowed: Sequence[Contender],
+    metric: str,
+    budget: float,
+) -> tuple[Standing, ...]:
+    points = [(_p99(each), each.metrics[metric].mean) for each in contenders]
+    standings = [
+        Standing(
+            name=each.name,
+            quality=each.metrics[metric],
+            behind=gaps[each.name],
+            complexity=each.complexity,
+            p99_ms=each.latency.p99_ms if each.latency else None,
+            fits=_p99(each) <= budget,
+            allowed=each in allowed,
+            front=is_front,
+        )
+        for each, is_front in zip(contenders, front(points), strict=True)
+    ]
+    return tuple(sorted(standings, key=lambda standing: -standing.quality.mean))
+
+
+def _reason(
+    chosen: Contender, best: Contender, fitting: Sequence[Contender], gap: Interval, metric: str
+) -> str:
+    """Why ``chosen``, with figures."""
+    quality = f"{title(metric)} {chosen.metrics[metric].mean:.3f}"
+    if chosen is not best:
+        return (
+            f"it is simpler than {best.name} and not measurably worse ({quality} against "
+            f"{best.metrics[metric].mean:.3f}, difference {gap.mean:+.3f}, 95% interval {gap.low:+.3f} to "
+            f"{gap.high:+.3f})"
+        )
+    if len(fitting) == 1:
+        return f"it alone meets the requirements ({quality})"
+    simpler = [each for each in fitting if each.complexity < chosen.complexity]
+    if not simpler:
+        return f"it is the best ({quality}) and nothing that fits is simpler"
+    nearest = max(simpler, key=lambda each: each.metrics[metric].mean)
+    return (
+        f"it is the best ({quality}), measurably above every simpler model "
+        f"({nearest.name} is nearest with {nearest.metrics[metric].mean:.3f})"
+    )
+
+
+def _warning(chosen: Contender, metric: str, budget: float) -> str:
+    """What is wrong when nothing is quick enough."""
+    if chosen.latency is None:
+        why = "no contender's latency was measured"
+        speed = ""
+    else:
+        why = f"no contender answers within the {budget:.3g} ms that it may take at p99"
+        speed = f", the fastest with {chosen.latency.p99_ms:.3g} ms"
+    return (
+        f"Warning: {why}; {chosen.name} serves{speed} ({title(metric)} {chosen.metrics[metric].mean:.3f}). "
+        "Lower the quotas of sources, use a faster machine, or raise latency_ms."
+    )

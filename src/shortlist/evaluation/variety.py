@@ -1,0 +1,97 @@
+"""What the lists are like whoever reads them: how much of the catalogue, how well known, how alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+from scipy.sparse import csr_array
+
+from shortlist.base.queries import Found
+from shortlist.base.types import AnyArray, Positions, Rows
+from shortlist.evaluation.ranking import Values, places
+
+DEPTH = 10  # places of a list that are looked at
+PAIRS = 1 << 20  # pairs of items compared at a time: bounds memory
+
+
+def variety(found: Found, rows: int, counts: AnyArray, tags: pl.Series | None = None) -> dict[str, float]:
+    """Coverage, novelty and (given ``tags``) diversity of the first `DEPTH` places of all lists, by name."""
+    figures = {
+        "coverage": coverage(found, DEPTH, len(counts)),
+        "novelty": _overall(novelty(found, DEPTH, counts, rows)),
+        "diversity": _overall(diversity(found, DEPTH, tags, rows)) if tags is not None else None,
+    }
+    return {f"{word}@{DEPTH}": figure for word, figure in figures.items() if figure is not None}
+
+
+def coverage(found: Found, k: int, items: int) -> float:
+    """The share of the catalogue (``items`` in all) that stands in anybody's first ``k`` places."""
+    return len(np.unique(found.items[places(found.rows) < k])) / items
+
+
+def novelty(found: Found, k: int, counts: AnyArray, rows: int) -> Values:
+    """The mean surprise of each row's first ``k`` items in bits, float64[rows]; NaN for an empty list.
+
+    An item's surprise is -log2 of its share of all training events (``counts``: events per item), each
+    item given one event more so that one never seen has a share too. The self-information of Zhou et
+    al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010.
+    """
+    shares = (counts + 1.0) / (counts.sum() + len(counts))
+    near = places(found.rows) < k
+    at, surprise = found.rows[near], -np.log2(shares)[found.items[near]]
+    return _ratio(np.bincount(at, surprise, rows), np.bincount(at, minlength=rows).astype(np.float64))
+
+
+def diversity(found: Found, k: int, tags: pl.Series, rows: int) -> Values:
+    """How unlike each other a row's first ``k`` items are, float64[rows]: 0 all the same, 1 nothing shared.
+
+    One minus the mean Jaccard similarity of all pairs, by ``tags`` (one list of words, or one word, per
+    item of the catalogue). NaN where no pair can be compared; two items without tags cannot.
+    """
+    matrix = _indicators(tags)
+    sizes = np.diff(matrix.indptr)
+    sums, known = np.zeros(rows), np.zeros(rows)
+    for at, left, right in _pairs(found, k):
+        shared = matrix[left].multiply(matrix[right]).sum(axis=1)
+        union = sizes[left] + sizes[right] - shared
+        tagged = union > 0
+        sums += np.bincount(at[tagged], 1 - shared[tagged] / union[tagged], rows)
+        known += np.bincount(at[tagged], minlength=rows)
+    return _ratio(sums, known)
+
+
+def _pairs(found: Found, k: int) -> Iterator[tuple[Rows, Positions, Positions]]:
+    """Every pair of items within a row's first ``k``, in blocks: row, one item, the other."""
+    near = places(found.rows) < k
+    rows, items = found.rows[near], found.items[near]
+    for apart in range(1, k):
+        for start in range(0, len(rows) - apart, PAIRS):
+            left = slice(start, min(start + PAIRS, len(rows) - apart))
+            right = slice(left.start + apart, left.stop + apart)
+            same = rows[left] == rows[right]
+            yield rows[left][same], items[left][same], items[right][same]
+
+
+def _indicators(tags: pl.Series) -> csr_array:
+    """A sparse 0/1 matrix, items by tags."""
+    table = pl.DataFrame({"item": np.arange(len(tags)), "tag": tags})
+    if isinstance(tags.dtype, pl.List):
+        table = table.explode("tag")
+    table = table.drop_nulls().unique()
+    codes = table["tag"].rank("dense").to_numpy().astype(np.int64) - 1
+    shape = (len(tags), int(codes.max(initial=-1)) + 1)
+    return csr_array((np.ones(len(codes), np.int32), (table["item"].to_numpy(), codes)), shape=shape)
+
+
+def _ratio(sums: Values, counts: Values) -> Values:
+    """``sums`` over ``counts``, NaN where a count is 0."""
+    means: Values = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return means
+
+
+def _overall(values: Values) -> float | None:
+    """The mean over rows that have a value, None where no row has."""
+    present = values[~np.isnan(values)]
+    return float(present.mean()) if len(present) else None
