@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,23 @@ import polars as pl
 from shortlist.base.columns import ITEM
 from shortlist.base.errors import NotFoundError
 from shortlist.base.suggest import did_you_mean
-from shortlist.base.types import Positions
+from shortlist.base.types import AnyArray, Positions, Rows
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of an attribute, as codes: item ``i`` has ``codes[offsets[i]:offsets[i + 1]]``."""
+
+    offsets: Rows  # int64[items + 1]
+    codes: AnyArray  # int64[words], sorted within an item
+    size: int  # how many different words there are
+
+    def of(self, items: Positions) -> tuple[Rows, AnyArray]:
+        """The words of many items, flat: (place in ``items``, code) for each word."""
+        lengths = np.diff(self.offsets)[items]
+        place = np.repeat(np.arange(len(items)), lengths)
+        starts = np.cumsum(lengths) - lengths
+        return place, self.codes[np.arange(len(place)) + np.repeat(self.offsets[:-1][items] - starts, lengths)]
 
 
 class Items:
@@ -42,7 +59,17 @@ class Items:
     def title(self, position: int) -> str:
         """What a person calls the item: its ``title`` attribute, else its key."""
         if "title" in self.table.columns:
-            title = self.table["title"][position]
+            title = self.table["title"][int(position)]
             if title is not None:
                 return str(title)
         return self.keys[position]
+
+    def words(self, attribute: str) -> Words:
+        """The words of a tags or category attribute; an item without has none."""
+        table = pl.DataFrame({"place": np.arange(len(self)), "word": self.table[attribute]})
+        if isinstance(table.schema["word"], pl.List):
+            table = table.explode("word")
+        table = table.drop_nulls().unique().with_columns(pl.col("word").rank("dense") - 1).sort("place", "word")
+        counts = np.bincount(table["place"].to_numpy(), minlength=len(self))
+        codes = table["word"].to_numpy().astype(np.int64)
+        return Words(np.concatenate([[0], np.cumsum(counts)]), codes, int(codes.max(initial=-1)) + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,28 @@ class Ragged:
     def rows(self) -> Rows:
         """The row of each entry."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    @classmethod
+    def of(cls, lists: Sequence[Sequence[int]]) -> Ragged:
+        """From one list of item positions per row."""
+        offsets = np.cumsum([0, *(len(items) for items in lists)])
+        return cls(offsets.astype(np.int64), np.array([item for items in lists for item in items], np.int32))
+
+    @classmethod
+    def joined(cls, sets: Sequence[Ragged], rows: int) -> Ragged:
+        """All entries of several sets over the same ``rows`` rows."""
+        if len(sets) == 1:
+            return sets[0]
+        at_rows = np.concatenate([np.zeros(0, np.int64), *(each.rows for each in sets)])
+        items = np.concatenate([np.zeros(0, np.int32), *(each.items for each in sets)])
+        order = np.argsort(at_rows, kind="stable")
+        return cls(np.searchsorted(at_rows[order], np.arange(rows + 1)), items[order])
+
+    def take(self, rows: AnyArray) -> Ragged:
+        """The sets of the given rows."""
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Ragged(offsets, self.items[np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])])
 
 
 @dataclass(frozen=True)

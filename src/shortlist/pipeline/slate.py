@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,3 +46,17 @@ class Slates:
             self.stages,
             self.degraded,
         )
+
+    @classmethod
+    def joined(cls, blocks: Sequence[Slates]) -> Slates:
+        """Blocks of rows one after the other; their stages added up."""
+        if len(blocks) == 1:
+            return blocks[0]
+        columns = ("rows", "items", "values", "probabilities", "found", "because")
+        stages = tuple(
+            Stage(same[0].name, sum(s.before for s in same), sum(s.after for s in same), sum(s.ms for s in same))
+            for same in zip(*(block.stages for block in blocks), strict=True)
+        )
+        degraded = tuple(dict.fromkeys(note for block in blocks for note in block.degraded))
+        parts = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in columns}
+        return cls(**parts, stages=stages, degraded=degraded)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 
 from shortlist.base.errors import DeclarationError
-from shortlist.base.items import Items
+from shortlist.base.items import Items, Words
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.system.contracts import FittedOrder, Order
@@ -38,26 +37,12 @@ class Diversity(Order):
         if self.by not in items.table.columns:
             known = [name for name in items.table.columns if name != "item"]
             raise DeclarationError(f"Diversity(by={self.by!r}): no such attribute; {did_you_mean(self.by, known)}")
-        column = items.table[self.by]
-        if not isinstance(column.dtype, pl.List):
-            column = column.cast(pl.String).reshape((-1, 1)).arr.to_list()
-        return _MMR(column, self.strength)
+        return _MMR(items.words(self.by), self.strength)
 
 
 class _MMR(FittedOrder):
-    def __init__(self, words: pl.Series, strength: float) -> None:
-        self.strength = strength
-        self.width = int(words.list.len().max() or 0)  # type: ignore[arg-type]
-        codes = words.explode().cast(pl.Categorical).to_physical().cast(pl.Int64)
-        lengths = words.list.len().fill_null(0).to_numpy().astype(np.int64)
-        # a word's code, -1 where an item has fewer words: [items, width]
-        self.codes = np.full((len(words), max(self.width, 1)), -1, np.int32)
-        inside = np.arange(self.codes.shape[1]) < lengths[:, None]
-        exploded = codes.fill_null(-1).to_numpy()
-        kept = np.repeat(np.maximum(lengths, 1), 1)  # explode gives one null for an empty list
-        starts = np.cumsum(kept) - kept
-        place = starts[:, None] + np.arange(self.codes.shape[1])
-        self.codes[inside] = exploded[place[inside]]
+    def __init__(self, words: Words, strength: float) -> None:
+        self.words, self.strength = words, strength
 
     def arrange(self, rows: Rows, items: Positions, values: Floats, n: int) -> AnyArray:
         order = np.arange(len(rows))
@@ -87,12 +72,10 @@ class _MMR(FittedOrder):
 
     def _likeness(self, items: Positions) -> Floats:
         """Jaccard overlap of every two items' words, float32[pool, pool]."""
-        codes = self.codes[items]
-        words, dense = np.unique(codes, return_inverse=True)
+        place, code = self.words.of(items)
+        words, dense = np.unique(code, return_inverse=True)
         has = np.zeros((len(items), len(words)), np.float32)
-        has[np.arange(len(items))[:, None], dense.reshape(codes.shape)] = 1.0
-        if words[0] == -1:
-            has[:, 0] = 0.0
+        has[place, dense] = 1.0
         shared = has @ has.T
         size = has.sum(1)
         union = size[:, None] + size[None, :] - shared

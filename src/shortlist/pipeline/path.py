@@ -1,0 +1,246 @@
+"""The request path, on one screen.
+
+::
+
+    queries ─▶ allow ─▶ encode ─▶ retrieve ─▶ merge ─▶ fill ─▶ hydrate ─▶ rank ─▶ arrange ─▶ slates
+
+Each stage is a function of the pipeline and the work at hand; ``RECOMMEND`` and ``RANK`` are lists of them.
+Everything is columnar and works on batches: a request is a batch of one, evaluation a batch of thousands,
+and both go through this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from shortlist.base.errors import InvalidRequestError, UnavailableError
+from shortlist.base.items import Items
+from shortlist.base.queries import Allowed, Candidates, Found, Queries, Ragged
+from shortlist.base.types import AnyArray, Floats, Mask, Positions
+from shortlist.features.features import Features
+from shortlist.pipeline.merge import fill_in, merged
+from shortlist.pipeline.slate import Slates, Stage
+from shortlist.rules.where import asked
+from shortlist.system.contracts import FittedFilter, FittedOrder, FittedRanker, FittedSource
+
+StageFunction = Callable[["Pipeline", "Work"], None]
+AT_ONCE = 256  # queries that go through the stages together; bounds the memory of large batches
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A fitted source in its place in the pipeline."""
+
+    name: str
+    quota: int
+    fitted: FittedSource
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Everything that turns queries into slates. Immutable: a new release is a new pipeline."""
+
+    items: Items
+    events: tuple[str, ...]  # names; an event's code is its place here
+    objectives: tuple[str, ...]
+    weights: Floats  # float32[objectives], the value model
+    sources: tuple[Placed, ...]
+    popular: Positions  # every item, most popular first: what fills a slate up
+    features: Features
+    ranker: FittedRanker | None = None  # None: candidates are ordered by reciprocal rank fusion
+    filters: tuple[FittedFilter, ...] = ()
+    order: tuple[FittedOrder, ...] = ()
+
+    def recommend(
+        self, queries: Queries, n: int = 20, *, where: Mapping[str, Any] | None = None, live: Mask | None = None
+    ) -> Slates:
+        """The slate of each query: ``n`` items wherever that many are eligible.
+
+        ``where`` asks for attributes (see `shortlist.rules.where.asked`), ``live`` bool[items] marks items
+        that are not deleted. Raises InvalidRequestError that names the field.
+        """
+        return self._run(RECOMMEND, queries, n, self.shared(where, live))
+
+    def rank(self, queries: Queries, given: Ragged, *, live: Mask | None = None) -> Slates:
+        """The given candidates of each query that filters allow, best value first."""
+        return self._run(RANK, queries, len(self.items), self.shared(None, live), given)
+
+    def look(self, queries: Queries, n: int, *, until: StageFunction, shared: Mask | None = None) -> Work:
+        """The work of one block of queries after the stage ``until``: what training and explain look at."""
+        return self._through(RECOMMEND, Work(queries, n, self.shared() if shared is None else shared), until)
+
+    def shared(self, where: Mapping[str, Any] | None = None, live: Mask | None = None) -> Mask:
+        """What everybody may get, bool[items]."""
+        shared = np.ones(len(self.items), bool) if live is None else live.copy()
+        for mask in (f.shared() for f in self.filters):
+            if mask is not None:
+                shared &= mask
+        if where:
+            shared &= asked(where, self.items)
+        return shared
+
+    def _run(self, stages: Sequence[StageFunction], queries: Queries, n: int, shared: Mask, given: Ragged | None = None) -> Slates:
+        if n < 1:
+            raise InvalidRequestError("n", f"must be at least 1, not {n}")
+        blocks = []
+        for first in range(0, max(len(queries), 1), AT_ONCE):
+            rows = np.arange(first, min(first + AT_ONCE, len(queries)))
+            work = Work(queries.take(rows), n, shared, given.take(rows) if given is not None else None)
+            blocks.append(self._slates(self._through(stages, work), first))
+        return Slates.joined(blocks)
+
+    def _through(self, stages: Sequence[StageFunction], work: Work, until: StageFunction | None = None) -> Work:
+        for stage in stages:
+            start, before = perf_counter(), len(work.candidates)
+            stage(self, work)
+            work.trace.append(Stage(stage.__name__, before, len(work.candidates), (perf_counter() - start) * 1000))
+            if stage is until:
+                break
+        return work
+
+    def _slates(self, work: Work, first_row: int) -> Slates:
+        kept = work.candidates
+        return Slates(
+            rows=kept.rows + first_row,
+            items=kept.items,
+            values=work.values,
+            probabilities=work.probabilities,
+            found=kept.found,
+            because=because(self, work),
+            stages=tuple(work.trace),
+            degraded=tuple(work.degraded),
+        )
+
+
+NOTHING = Candidates(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, 0), np.float32), np.zeros((0, 0), bool))
+
+
+@dataclass
+class Work:
+    """What the stages have made so far of one block of queries."""
+
+    queries: Queries
+    n: int
+    shared: Mask  # bool[items], what anybody may get
+    given: Ragged | None = None  # candidates that the caller brought
+    allowed: Allowed = field(init=False)
+    encoded: dict[int, Any] = field(default_factory=dict)  # place of a source -> what it made of the queries
+    found: dict[int, Found] = field(default_factory=dict)
+    candidates: Candidates = NOTHING
+    features: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    values: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    trace: list[Stage] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def without_if_unavailable(self, place: int, source: Placed) -> Iterator[None]:
+        """Go on without a source that cannot answer, and say so; every other error stays loud."""
+        try:
+            yield
+        except UnavailableError as error:
+            self.encoded.pop(place, None)
+            self.degraded.append(f"source {source.name}: {error}")
+
+    def keep(self, which: AnyArray) -> None:
+        """Go on with the candidates at the given places, in that order."""
+        self.candidates = self.candidates.take(which)
+        self.values = self.values[which]
+        self.features = self.features[which] if len(self.features) else self.features
+        self.probabilities = self.probabilities[which] if len(self.probabilities) else self.probabilities
+
+
+def allow(pipeline: Pipeline, work: Work) -> None:
+    """What may be returned: one mask for everybody, and what single rows must not get."""
+    hidden = [each.hidden(work.queries) for each in pipeline.filters]
+    work.allowed = Allowed(work.shared, Ragged.joined([h for h in hidden if h is not None], len(work.queries)))
+
+
+def encode(pipeline: Pipeline, work: Work) -> None:
+    """Each source makes of the queries what it needs."""
+    for place, source in enumerate(pipeline.sources):
+        with work.without_if_unavailable(place, source):
+            work.encoded[place] = source.fitted.encode(work.queries)
+
+
+def retrieve(pipeline: Pipeline, work: Work) -> None:
+    """Each source finds its quota of allowed candidates."""
+    for place, encoded in list(work.encoded.items()):
+        source = pipeline.sources[place]
+        with work.without_if_unavailable(place, source):
+            work.found[place] = source.fitted.search(encoded, max(source.quota, work.n), work.allowed)
+
+
+def merge(pipeline: Pipeline, work: Work) -> None:
+    """Every candidate once, with who found it; the filters have the last word, whatever a source returned."""
+    work.candidates, work.values = merged(work.found, len(pipeline.sources), len(pipeline.items))
+    work.keep(np.flatnonzero(work.allowed.keep(work.candidates.rows, work.candidates.items)))
+
+
+def fill(pipeline: Pipeline, work: Work) -> None:
+    """Rows with fewer than n candidates get allowed items by popularity."""
+    work.candidates, work.values = fill_in(work.candidates, work.values, work.n, pipeline.popular, work.allowed)
+
+
+def take_given(pipeline: Pipeline, work: Work) -> None:
+    """The caller's candidates instead of found ones."""
+    assert work.given is not None
+    rows, items = work.given.rows, work.given.items
+    keys = np.unique(rows * len(pipeline.items) + items)
+    rows, items = keys // len(pipeline.items), (keys % len(pipeline.items)).astype(np.int32)
+    found = np.zeros((len(keys), len(pipeline.sources)), bool)
+    work.candidates = Candidates(rows, items, found.astype(np.float32), found)
+    work.values = np.zeros(len(keys), np.float32)
+    work.keep(np.flatnonzero(work.allowed.keep(rows, items)))
+
+
+def hydrate(pipeline: Pipeline, work: Work) -> None:
+    """Every source's score of every candidate, then all features."""
+    rows, items = work.candidates.rows, work.candidates.items
+    scores = np.full((len(rows), len(pipeline.sources)), np.nan, np.float32)
+    for place, encoded in list(work.encoded.items()):
+        source = pipeline.sources[place]
+        with work.without_if_unavailable(place, source):
+            scores[:, place] = source.fitted.score(encoded, rows, items)
+    work.candidates = replace(work.candidates, scores=scores)
+    if pipeline.ranker is not None:
+        work.features = pipeline.features(work.queries, work.candidates)
+
+
+def rank(pipeline: Pipeline, work: Work) -> None:
+    """A probability for each objective, and from those and their weights one value; best first."""
+    if pipeline.ranker is not None:
+        work.probabilities = pipeline.ranker.predict(work.features)
+        work.values = work.probabilities @ pipeline.weights
+    elif work.given is not None:
+        work.values = np.nan_to_num(work.candidates.scores).sum(axis=1)
+    work.keep(np.lexsort((work.candidates.items, -work.values, work.candidates.rows)))
+
+
+def arrange(pipeline: Pipeline, work: Work) -> None:
+    """Diversity and the like, then the first n of each row."""
+    for order in pipeline.order:
+        work.keep(order.arrange(work.candidates.rows, work.candidates.items, work.values, work.n))
+    rows = work.candidates.rows
+    work.keep(np.flatnonzero(np.arange(len(rows)) - np.searchsorted(rows, rows) < work.n))
+
+
+RECOMMEND: tuple[StageFunction, ...] = (allow, encode, retrieve, merge, fill, hydrate, rank, arrange)
+RANK: tuple[StageFunction, ...] = (allow, encode, take_given, hydrate, rank)
+
+
+def because(pipeline: Pipeline, work: Work) -> Positions:
+    """The history item that speaks most for each entry: asked of the sources in their order until one knows."""
+    rows, items = work.candidates.rows, work.candidates.items
+    reasons = np.full(len(rows), -1, np.int32)
+    for place, encoded in work.encoded.items():
+        open_ = np.flatnonzero((reasons < 0) & work.candidates.found[:, place])
+        if len(open_):
+            reasons[open_] = pipeline.sources[place].fitted.because(encoded, rows[open_], items[open_])
+    return reasons

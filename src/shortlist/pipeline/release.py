@@ -1,0 +1,115 @@
+"""A pipeline as a folder, and back: everything a server needs, without pickle.
+
+::
+
+    pipeline.json     format, objectives, which classes with which knobs
+    items.parquet     the catalogue in the order of positions
+    popular/          every item by popularity
+    features/         the item matrix and the features' names
+    sources/NAME/     each fitted source
+    ranker/           the fitted ranker, if there is one
+    histories/        what each user did up to here, and users.parquet with their keys
+
+Classes are found by their import path, which must lead to the contract they claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from shortlist.base.columns import USER
+from shortlist.base.errors import ReleaseError
+from shortlist.base.files import load_array, read_json, save_arrays, write_json
+from shortlist.base.histories import Histories
+from shortlist.base.items import Items
+from shortlist.features.features import Features
+from shortlist.pipeline.path import Pipeline, Placed
+from shortlist.system.contracts import Filter, FittedRanker, FittedSource, Order
+from shortlist.system.knobs import found, from_data, path_of, to_data
+from shortlist.system.system import System
+
+FORMAT = 1
+HISTORY = ("offsets", "items", "at", "event", "value")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A pipeline together with the histories it was learned from."""
+
+    pipeline: Pipeline
+    users: dict[str, int]  # key -> row of the histories
+    histories: Histories
+    watermark: int  # the store's sequence up to which accepted events are inside the histories
+
+    def history(self, user: str) -> Histories:
+        """What ``user`` did up to the watermark, one row; empty for somebody new."""
+        row = self.users.get(user)
+        return Histories.empty(1) if row is None else self.histories.take(np.array([row]))
+
+
+def save(
+    folder: Path, system: System, pipeline: Pipeline, users: Sequence[str], histories: Histories, watermark: int
+) -> None:
+    """Write a release of ``pipeline`` into the existing, empty ``folder``."""
+    facts: dict[str, Any] = {
+        "format": FORMAT,
+        "system": system.name,
+        "watermark": watermark,
+        "events": pipeline.events,
+        "objectives": pipeline.objectives,
+        "weights": pipeline.weights.tolist(),
+        "sources": [{"name": s.name, "quota": s.quota, "class": path_of(type(s.fitted))} for s in pipeline.sources],
+        "ranker": path_of(type(pipeline.ranker)) if pipeline.ranker else None,
+        "filters": [to_data(each) for each in system.filters],
+        "order": [to_data(each) for each in system.order],
+    }
+    write_json(folder / "pipeline.json", facts)
+    pipeline.items.table.write_parquet(folder / "items.parquet")
+    save_arrays(folder / "popular", items=pipeline.popular)
+    pipeline.features.save(_made(folder / "features"))
+    for source in pipeline.sources:
+        source.fitted.save(_made(folder / "sources" / source.name))
+    if pipeline.ranker is not None:
+        pipeline.ranker.save(_made(folder / "ranker"))
+    save_arrays(folder / "histories", **{name: getattr(histories, name) for name in HISTORY})
+    pl.DataFrame({USER: list(users)}, schema={USER: pl.String}).write_parquet(folder / "histories" / "users.parquet")
+
+
+def load(folder: Path) -> Release:
+    """Read a release. Large arrays stay mapped to their files. Raises ReleaseError where it cannot be used."""
+    try:
+        facts = read_json(folder / "pipeline.json")
+    except FileNotFoundError as error:
+        raise ReleaseError(f"{folder} is no release: it has no pipeline.json") from error
+    if facts["format"] > FORMAT:
+        raise ReleaseError(f"{folder} has format {facts['format']}, this Shortlist reads up to {FORMAT}: upgrade it")
+    items = Items(pl.read_parquet(folder / "items.parquet"))
+    pipeline = Pipeline(
+        items=items,
+        events=tuple(facts["events"]),
+        objectives=tuple(facts["objectives"]),
+        weights=np.array(facts["weights"], np.float32),
+        sources=tuple(
+            Placed(s["name"], s["quota"], found(s["class"], FittedSource).load(folder / "sources" / s["name"]))
+            for s in facts["sources"]
+        ),
+        popular=load_array(folder / "popular", "items"),
+        features=Features.load(folder / "features", items),
+        ranker=found(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
+        filters=tuple(from_data(each, Filter).fit(items) for each in facts["filters"]),
+        order=tuple(from_data(each, Order).fit(items) for each in facts["order"]),
+    )
+    users = pl.read_parquet(folder / "histories" / "users.parquet")[USER].to_list()
+    histories = Histories(*(load_array(folder / "histories", name) for name in HISTORY))
+    return Release(pipeline, {user: row for row, user in enumerate(users)}, histories, facts["watermark"])
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,131 @@
+"""Learn a pipeline: sources first, then rankers on what those sources retrieve.
+
+A ranker's examples are made by the pipeline's own retrieval at an earlier moment: sources learn from each
+history up to there, propose candidates as they would have done then, and what came after says which of
+them were right. Then the sources learn again, from everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from shortlist.base.errors import DataError
+from shortlist.base.histories import Histories
+from shortlist.base.items import Items
+from shortlist.base.queries import Candidates, Queries
+from shortlist.base.threads import one_thread
+from shortlist.base.types import Floats
+from shortlist.data.dataset import labels
+from shortlist.data.splits import Split, by_time
+from shortlist.features.features import Features
+from shortlist.pipeline.path import AT_ONCE, Pipeline, Placed, hydrate
+from shortlist.system.system import System
+
+EXAMPLES = 2_000_000  # rows a ranker learns from at most; more people than that needs are sampled
+
+Tell = Callable[[str], None]  # hears what is being done, for progress
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was learned: one pipeline without a ranker, and one fitted ranker per declared ranker."""
+
+    retrieval: Pipeline
+    rankers: Mapping[str, Pipeline]  # ranker's name -> the whole pipeline with it
+    seconds: Mapping[str, float]  # component's name -> training time
+    examples: int  # rows the rankers learned from
+
+
+def fit(system: System, items: Items, histories: Histories, tell: Tell = lambda _: None) -> Trained:
+    """Learn everything that ``system`` declares from ``histories`` (one row per user).
+
+    Raises DataError where nothing can be learned.
+    """
+    if not len(histories.items):
+        raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
+    seconds: dict[str, float] = {}
+    examples: tuple[Floats, Floats, list[str]] | None = None
+    if system.rankers:
+        split = by_time(histories)
+        early = fit_sources(system, items, split.train, seconds, tell)
+        tell("building examples")
+        examples = build_examples(system, early, split)
+    retrieval = fit_sources(system, items, histories, seconds, tell)
+    rankers = {}
+    for ranker in system.rankers:
+        assert examples is not None
+        tell(f"learning {ranker.name}")
+        start = perf_counter()
+        fitted = ranker.fit(*examples, seed=system.seed)
+        seconds[ranker.name] = perf_counter() - start
+        rankers[ranker.name] = replace(retrieval, ranker=fitted)
+    return Trained(retrieval, rankers, seconds, len(examples[0]) if examples else 0)
+
+
+def fit_sources(
+    system: System, items: Items, histories: Histories, seconds: dict[str, float], tell: Tell = lambda _: None
+) -> Pipeline:
+    """A pipeline without a ranker. Adds each source's training time to ``seconds``."""
+    placed = []
+    for source in system.sources:
+        tell(f"learning {source.name}")
+        start = perf_counter()
+        placed.append(Placed(source.name, source.quota, source.fit(histories, items, seed=system.seed)))
+        seconds[source.name] = perf_counter() - start
+    return Pipeline(
+        items=items,
+        events=tuple(event.name for event in system.events),
+        objectives=tuple(objective.name for objective in system.objectives),
+        weights=np.array([objective.weight for objective in system.objectives], np.float32),
+        sources=tuple(placed),
+        popular=most_popular(histories, items),
+        features=Features.fit(histories, items, [source.name for source in system.sources]),
+        filters=tuple(each.fit(items) for each in system.filters),
+        order=tuple(each.fit(items) for each in system.order),
+    )
+
+
+def most_popular(histories: Histories, items: Items) -> np.ndarray:
+    """Every item, the one with the most events first."""
+    counts = np.bincount(histories.items, minlength=len(items))
+    return np.argsort(-counts, kind="stable").astype(np.int32)
+
+
+def build_examples(system: System, pipeline: Pipeline, split: Split) -> tuple[Floats, Floats, list[str]]:
+    """Features float32[examples, features], labels float32[examples, objectives], and the features' names.
+
+    One example for each candidate that ``pipeline`` retrieves for a person with anything to learn from in
+    ``split.test``; people are sampled by the System's seed where that gives more than EXAMPLES.
+    """
+    achieved = labels(system, split.test)
+    right = split.test.where(achieved.any(axis=1))
+    achieved = achieved[achieved.any(axis=1)]
+    people = np.flatnonzero(right.lengths > 0)
+    if not len(people):
+        raise DataError("no objective is ever reached in the newer part of the log: there is nothing to rank by")
+    most = max(1, EXAMPLES // sum(source.quota for source in pipeline.sources))
+    people = np.sort(np.random.default_rng(system.seed).permutation(people)[:most])
+    count = np.int64(len(pipeline.items))
+    keys = right.rows * count + right.items
+    features, targets = [], []
+    with one_thread():
+        for first in range(0, len(people), AT_ONCE):
+            rows = people[first : first + AT_ONCE]
+            queries = Queries(split.train.take(rows), split.at[rows])
+            work = pipeline.look(queries, 1, until=hydrate)
+            features.append(pipeline.features(queries, work.candidates))
+            targets.append(_targets(work.candidates, rows, keys, achieved, count))
+    return np.concatenate(features), np.concatenate(targets), list(pipeline.features.names)
+
+
+def _targets(
+    candidates: Candidates, rows: np.ndarray, keys: np.ndarray, achieved: np.ndarray, count: np.int64
+) -> Floats:
+    """1 where the person reached the objective with the candidate."""
+    wanted = rows[candidates.rows] * count + candidates.items
+    columns = [np.isin(wanted, keys[objective]) for objective in achieved.T]
+    return np.stack(columns, axis=1).astype(np.float32)
