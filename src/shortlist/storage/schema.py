@@ -1,0 +1,112 @@
+"""The SQLite file: its tables, how it is opened, and what its errors mean to a person."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shortlist.base.errors import StoreError
+from shortlist.base.files import sync
+
+FORMAT = 1  # of the tables below (pragma user_version); raised when they change
+
+_TABLES = """
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused, even after compaction
+    event_id TEXT NOT NULL UNIQUE,
+    event TEXT NOT NULL,
+    user TEXT NOT NULL,
+    item TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    value REAL
+) STRICT;
+CREATE INDEX events_of_user ON events (user, sequence);
+CREATE TABLE deletions (
+    item TEXT PRIMARY KEY,
+    deleted INTEGER NOT NULL,
+    change INTEGER NOT NULL UNIQUE  -- the store's count of deletions and restorations at this one
+) STRICT;
+CREATE TABLE exposures (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    request TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    user TEXT,
+    at INTEGER NOT NULL,
+    items TEXT NOT NULL  -- JSON list of keys in slate order
+) STRICT;
+"""
+
+_WAIT = 30.0  # seconds for another process's transaction
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection whose commits are on disk when they return; the caller writes BEGIN and COMMIT.
+
+    It may be used by another thread than the one that made it, but only by one at a time.
+    """
+    db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def prepare(path: Path) -> None:
+    """Make the tables where there are none; refuse a file of a newer format or of somebody else."""
+    with translated(path):
+        db = connect(path)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            with transaction(db):
+                found = db.execute("PRAGMA user_version").fetchone()[0]
+                foreign = found == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+                if found > FORMAT or foreign:
+                    raise StoreError(
+                        f"{path} "
+                        + ("is no event store of Shortlist" if foreign else f"has format {found}")
+                        + f", and this Shortlist reads up to format {FORMAT}: upgrade Shortlist, or point "
+                        "SHORTLIST_HOME at another folder"
+                    )
+                if found == 0:
+                    for statement in _TABLES.split(";\n"):
+                        db.execute(statement)
+                    db.execute(f"PRAGMA user_version = {FORMAT}")
+        finally:
+            db.close()
+        sync(path.parent)  # the file's own entry survives a power cut too
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Everything inside is durable when the block ends, or nothing of it happened."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+_ADVICE = {
+    "SQLITE_FULL": "the disk is full: make room; nothing that was acknowledged is lost",
+    "SQLITE_READONLY": "it may not be written: check the permissions of the file and of its folder",
+    "SQLITE_CANTOPEN": "it cannot be opened or made: check that its folder exists and may be written",
+    "SQLITE_NOTADB": "it is damaged or no SQLite file: move it away, or restore it from a copy",
+    "SQLITE_CORRUPT": "it is damaged: restore it from a copy, or save what `sqlite3 FILE .recover` gives",
+    "SQLITE_BUSY": f"another process held it for over {_WAIT:.0f} s: is a tool keeping a transaction open?",
+    "SQLITE_IOERR": "the disk did not read or write: check it and its free space",
+}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about the file at ``path`` into StoreErrors that say what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", None) or type(error).__name__
+        kind = next((known for known in _ADVICE if name.startswith(known)), "")
+        raise StoreError(f"the event store {path}: {_ADVICE.get(kind, 'it failed')} ({error})") from error

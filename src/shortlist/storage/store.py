@@ -1,0 +1,95 @@
+"""What a store of accepted events promises, whatever keeps it: a SQLite file, or a server of many nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
+
+import polars as pl
+
+
+class AcceptedEvent(NamedTuple):
+    """One event as a server accepts it, its fields in the order of ``columns.EVENTS``."""
+
+    event_id: str
+    event: str
+    user: str
+    item: str
+    at: int  # microseconds since the epoch
+    value: float | None = None
+
+
+class Exposure(NamedTuple):
+    """What one answer showed."""
+
+    request: str
+    release: int
+    kind: str  # recommend, similar or rank
+    user: str | None  # nobody asked: similar items
+    at: int  # microseconds since the epoch
+    items: tuple[str, ...]  # in slate order
+
+
+class EventStore(Protocol):
+    """Accepted events, deleted items and exposures of one system, shared by all its server processes.
+
+    Every event gets a sequence number. Numbers only grow, and who sees a number sees all below it, so "the
+    log up to a number" means the same to everybody: a release carries one as its watermark.
+    Every method may raise StoreError.
+    """
+
+    exposures_dropped: int  # exposures that this process could not keep
+
+    def submit(self, events: Sequence[AcceptedEvent]) -> Future[list[bool]]:
+        """Accept ``events``: all of them are durable, or none is, when the future has its result.
+
+        The result says of each event whether it is new (True) or its ``event_id`` was seen before (False);
+        an event seen before changes nothing.
+        """
+
+    def accept(self, events: Sequence[AcceptedEvent]) -> list[bool]:
+        """``submit`` and wait."""
+
+    def recent(self, user: str, after: int) -> list[AcceptedEvent]:
+        """The events of ``user`` with a sequence above ``after``, ordered by (at, sequence).
+
+        Sees every event that any process had accepted before the call.
+        """
+
+    def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
+        """Events with ``after`` < sequence <= ``upto`` (None: all) in order of sequence, in batches.
+
+        Frames have the columns ``columns.EVENTS``.
+        """
+
+    def sequence(self) -> int:
+        """The sequence of the newest event; 0 before the first."""
+
+    def delete_item(self, item: str) -> None:
+        """Take ``item`` (known to a catalogue or not) out of every slate until it is restored. Durable."""
+
+    def restore_item(self, item: str) -> None:
+        """Undo ``delete_item``. Durable."""
+
+    def deleted(self) -> set[str]:
+        """The items that are deleted now."""
+
+    def deletions(self) -> int:
+        """A number that grows with every change of ``deleted``: cheap enough to ask before each answer."""
+
+    def expose(self, exposure: Exposure) -> None:
+        """Note what an answer showed; never blocks, written with the next commit.
+
+        A process that dies loses the exposures of its last moments; one that gets more than it can write
+        drops the newest and counts them in ``exposures_dropped``.
+        """
+
+    def exposures(self) -> Iterator[pl.DataFrame]:
+        """All exposures in batches, one row per shown item.
+
+        Columns: request, release, kind, user, at, item and place (in the slate, from 1).
+        """
+
+    def close(self) -> None:
+        """Write what is pending and let go of the store."""

@@ -1,0 +1,118 @@
+"""Commits wait for the disk, and every way in which the file can fail is one clear StoreError."""
+
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from shortlist.base.errors import StoreError
+from shortlist.storage import schema, sqlite
+from shortlist.storage.sqlite import SqliteStore
+from shortlist.storage.store import AcceptedEvent, Exposure
+
+
+def events(count, text="x"):
+    return [AcceptedEvent(f"{n}{text}", "view", "anna", text, n) for n in range(count)]
+
+
+def test_commits_wait_for_the_disk(tmp_path):
+    schema.prepare(tmp_path / "state.db")
+    db = schema.connect(tmp_path / "state.db")
+    assert db.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: a power cut loses nothing either"
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    db.close()
+
+
+def test_a_full_disk_fails_the_write_and_keeps_what_was_acknowledged(tmp_path, monkeypatch):
+    def small(path):
+        db = schema.connect(path)
+        db.execute("PRAGMA max_page_count = 40")
+        return db
+
+    monkeypatch.setattr(sqlite, "connect", small)
+    store = SqliteStore(tmp_path / "state.db")
+    store.accept(events(3))
+    with pytest.raises(StoreError, match=r"state\.db: the disk is full: make room"):
+        store.accept(events(500, "long" * 100))
+    assert store.accept(events(4)) == [False, False, False, True]
+    store.expose(Exposure("r", 1, "recommend", "anna", 1, ("long" * 100_000,)))
+    store.close()
+    assert store.exposures_dropped == 1
+
+
+@pytest.fixture
+def read_only_folder():
+    """A folder that may be read and not written, also where root runs the tests."""
+    folder = Path(tempfile.mkdtemp())
+    was_root = os.geteuid() == 0
+    folder.chmod(0o555)
+    if was_root:
+        os.seteuid(65534)
+    yield folder
+    if was_root:
+        os.seteuid(0)
+    folder.rmdir()
+
+
+def test_a_folder_without_permission(read_only_folder):
+    with pytest.raises(StoreError, match="check that its folder exists and may be written"):
+        SqliteStore(read_only_folder / "state.db")
+
+
+def test_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(StoreError, match="check that its folder exists and may be written"):
+        SqliteStore(tmp_path / "absent" / "state.db")
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    (tmp_path / "state.db").write_bytes(b"not a database at all" * 100)
+    with pytest.raises(StoreError, match="damaged or no SQLite file"):
+        SqliteStore(tmp_path / "state.db")
+
+
+def test_a_database_with_damaged_pages(tmp_path):
+    path = tmp_path / "state.db"
+    store = SqliteStore(path)
+    store.accept(events(2000))
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    store = SqliteStore(path)
+    with pytest.raises(StoreError, match="damaged"):
+        store.recent("anna", 0)
+    with pytest.raises(StoreError, match="damaged"):
+        store.accept(events(1))
+    store.close()
+
+
+def test_a_newer_format(tmp_path):
+    SqliteStore(tmp_path / "state.db").close()
+    db = sqlite3.connect(tmp_path / "state.db")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 1: upgrade"):
+        SqliteStore(tmp_path / "state.db")
+
+
+def test_somebody_elses_database(tmp_path):
+    db = sqlite3.connect(tmp_path / "state.db")
+    db.execute("CREATE TABLE notes (text)")
+    db.close()
+    with pytest.raises(StoreError, match="is no event store of Shortlist"):
+        SqliteStore(tmp_path / "state.db")
+
+
+def test_a_file_that_somebody_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "_WAIT", 0.05)
+    store = SqliteStore(tmp_path / "state.db")
+    db = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="another process held it"):
+        store.accept(events(1))
+    assert store.recent("anna", 0) == [], "readers do not wait for writers"
+    db.execute("ROLLBACK")
+    assert store.accept(events(1)) == [True]
+    store.close()
