@@ -34,6 +34,13 @@ class Found:
     items: Positions  # int32[found]
     scores: Floats  # float32[found], the source's own scale
 
+    @classmethod
+    def joined(cls, parts: Sequence[Found]) -> Found:
+        """Parts one after the other; their rows must rise."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "items", "scores")))
+
 
 @dataclass(frozen=True)
 class Ragged:

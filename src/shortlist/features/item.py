@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 
@@ -59,14 +61,14 @@ class AgeBlock(Block):
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
         """Days; below 0 before the item's time."""
         days = (queries.at[candidates.rows] - self.at[candidates.items]) / DAY
-        return days[:, None].astype(np.float32)
+        return np.asarray(days[:, None], dtype=np.float32)
 
 
 def attributes(items: Items, kind: str) -> list[str]:
     """The catalogue's attributes of a kind: ``words`` (tags, categories), ``number`` or ``time``."""
-    kinds = {
-        "words": lambda t: isinstance(t, pl.List) or t == pl.String,
-        "number": lambda t: t.is_float(),
-        "time": lambda t: t.is_integer(),
+    kinds: dict[str, Callable[[pl.DataType], bool]] = {
+        "words": lambda dtype: isinstance(dtype, pl.List | pl.String),
+        "number": lambda dtype: dtype.is_float(),
+        "time": lambda dtype: dtype.is_integer(),
     }
     return [name for name, dtype in items.table.schema.items() if name != ITEM and kinds[kind](dtype)]

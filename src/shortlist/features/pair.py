@@ -54,7 +54,8 @@ class _Profile:
             found = np.where(self.keys[at] == keys, table[at], 0.0)
         total = np.bincount(place, weights=found, minlength=len(rows))
         count = np.bincount(place, minlength=len(rows))
-        return np.divide(total, count, out=np.full(len(rows), np.nan), where=count > 0)
+        mean: AnyArray = np.divide(total, count, out=np.full(len(rows), np.nan), where=count > 0)
+        return mean
 
     def shares(self, rows: Rows, wanted: tuple[Rows, AnyArray]) -> AnyArray:
         return self._look_up(self.count, rows, wanted) / np.maximum(self.lengths[rows], 1)

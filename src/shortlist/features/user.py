@@ -44,4 +44,5 @@ def row_mean(offsets: AnyArray, values: AnyArray) -> AnyArray:
     totals = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0), dtype=np.float64)])
     counts = np.concatenate([[0], np.cumsum(known)])
     total, count = np.diff(totals[offsets]), np.diff(counts[offsets])
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    mean: AnyArray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return mean

@@ -42,8 +42,9 @@ class ALS(Source):
         """Learn item vectors, float32[items, embedding_size]."""
         X = matrix(histories, len(items))
         solver = _Solver(self.regularization, self.unobserved_weight, len(items))
-        vectors = np.random.default_rng(seed).normal(0, 0.1 / self.embedding_size**0.5, (len(items), self.embedding_size))
-        vectors = vectors.astype(np.float32)
+        shape = (len(items), self.embedding_size)
+        start = np.random.default_rng(seed).normal(0, 0.1 / self.embedding_size**0.5, shape)
+        vectors: Floats = start.astype(np.float32)
         vectors[np.diff(sparse.csc_array(X).indptr) == 0] = 0.0  # never seen, never found
         transposed = sparse.csr_array(X.T)
         item_side = _Solver(self.regularization, self.unobserved_weight, X.shape[0])
@@ -114,9 +115,7 @@ class FittedALS(FittedSource):
             scores[histories.lengths[first : first + step] == 0] = -np.inf
             found = top(scores, n)
             parts.append(Found(found.rows + first, found.items, found.scores))
-        if len(parts) == 1:
-            return parts[0]
-        return Found(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("rows", "items", "scores")))
+        return Found.joined(parts)
 
     def score(self, encoded: tuple[Histories, Floats], rows: Rows, items: Positions) -> Floats:
         """The dot product."""

@@ -79,4 +79,5 @@ class _MMR(FittedOrder):
         shared = has @ has.T
         size = has.sum(1)
         union = size[:, None] + size[None, :] - shared
-        return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+        likeness: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+        return likeness

@@ -56,9 +56,8 @@ def asked(where: Mapping[str, Any], items: Items) -> Mask:
         if name not in items.table.columns:
             raise InvalidRequestError(path, f"no such attribute: {did_you_mean(name, items.table.columns)}")
         condition = condition & _condition(path, pl.col(name), items.table.schema[name], wanted)
-    return items.table.select(condition.fill_null(False).alias("kept") & (pl.col(ITEM) == pl.col(ITEM)))[
-        "kept"
-    ].to_numpy()
+    kept: Mask = items.table.with_columns(kept=condition.fill_null(False))["kept"].to_numpy()
+    return kept
 
 
 def _condition(path: str, column: pl.Expr, kind: pl.DataType, wanted: Any) -> pl.Expr:
@@ -70,11 +69,11 @@ def _condition(path: str, column: pl.Expr, kind: pl.DataType, wanted: Any) -> pl
     if kind.is_numeric():
         if not all(_is_number(value) for value in values):
             raise InvalidRequestError(path, f"is a number, and {wanted!r} is not")
-        return column.is_in(values)
+        return column.cast(pl.Float64).is_in([float(value) for value in values])
     if not all(isinstance(value, str) for value in values):
         raise InvalidRequestError(path, f"is text, and {wanted!r} is not")
     if kind == pl.List:
-        return column.list.eval(pl.element().is_in(values)).list.any()
+        return column.list.set_intersection(pl.lit(values, dtype=pl.List(pl.String))).list.len() > 0
     return column.is_in(values)
 
 

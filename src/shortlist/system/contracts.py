@@ -74,7 +74,7 @@ class FittedSource(Fitted):
 class Source(Component):
     """Declares a candidate source."""
 
-    quota: int = field(default=200, metadata={"doc": "candidates per query"})
+    quota: int = field(default=100, metadata={"doc": "candidates per query"})
 
     @abstractmethod
     def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedSource:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from shortlist.base.errors import DeclarationError
-from shortlist.system.table import Query, Table
+from shortlist.system.table import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Event:
     """
 
     name: str
-    table: Table | Query | None = None
+    table: Rows | None = None
     user: str = "user"
     item: str = "item"
     at: str | None = None

@@ -25,8 +25,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A ``file`` of a public data set (``movielens-100k``, ``movielens-small``), fetched when first read."""
+
+    dataset: str
+    file: str
+
+
+@dataclass(frozen=True)
 class Query:
     """Rows of a SQL ``query`` at a SQLAlchemy ``url`` (``postgresql://…``, ``sqlite:///shop.db``)."""
 
     url: str
     query: str
+
+
+Rows = Table | Sample | Query  # whatever rows can come from

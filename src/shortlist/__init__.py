@@ -1,0 +1,86 @@
+"""Shortlist: from millions of items to the twenty that matter to this person, now.
+
+Everything that a System file needs is a name of this package. Names are imported when first used, so
+``import shortlist`` is quick and loads no model library, web framework or cluster.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shortlist.base.errors import DeclarationError as DeclarationError
+    from shortlist.base.errors import ShortlistError as ShortlistError
+    from shortlist.ranking.catboost import CatBoost as CatBoost
+    from shortlist.ranking.logistic_regression import LogisticRegression as LogisticRegression
+    from shortlist.retrieval.als import ALS as ALS
+    from shortlist.retrieval.ease import EASE as EASE
+    from shortlist.retrieval.item_knn import ItemKNN as ItemKNN
+    from shortlist.retrieval.popular import Popular as Popular
+    from shortlist.rules.already_seen import AlreadySeen as AlreadySeen
+    from shortlist.rules.diversity import Diversity as Diversity
+    from shortlist.rules.where import Where as Where
+    from shortlist.system.contracts import Filter as Filter
+    from shortlist.system.contracts import Order as Order
+    from shortlist.system.contracts import Ranker as Ranker
+    from shortlist.system.contracts import Source as Source
+    from shortlist.system.entity import Category as Category
+    from shortlist.system.entity import Entity as Entity
+    from shortlist.system.entity import Number as Number
+    from shortlist.system.entity import Tags as Tags
+    from shortlist.system.entity import Text as Text
+    from shortlist.system.entity import Time as Time
+    from shortlist.system.entity import Year as Year
+    from shortlist.system.event import Event as Event
+    from shortlist.system.event import Objective as Objective
+    from shortlist.system.system import Requirements as Requirements
+    from shortlist.system.system import System as System
+    from shortlist.system.table import Query as Query
+    from shortlist.system.table import Sample as Sample
+    from shortlist.system.table import Table as Table
+
+_HOME = {
+    "DeclarationError": "base.errors",
+    "ShortlistError": "base.errors",
+    "CatBoost": "ranking.catboost",
+    "LogisticRegression": "ranking.logistic_regression",
+    "ALS": "retrieval.als",
+    "EASE": "retrieval.ease",
+    "ItemKNN": "retrieval.item_knn",
+    "Popular": "retrieval.popular",
+    "AlreadySeen": "rules.already_seen",
+    "Diversity": "rules.diversity",
+    "Where": "rules.where",
+    "Filter": "system.contracts",
+    "Order": "system.contracts",
+    "Ranker": "system.contracts",
+    "Source": "system.contracts",
+    "Category": "system.entity",
+    "Entity": "system.entity",
+    "Number": "system.entity",
+    "Tags": "system.entity",
+    "Text": "system.entity",
+    "Time": "system.entity",
+    "Year": "system.entity",
+    "Event": "system.event",
+    "Objective": "system.event",
+    "Requirements": "system.system",
+    "System": "system.system",
+    "Query": "system.table",
+    "Sample": "system.table",
+    "Table": "system.table",
+}
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        from shortlist.base.suggest import did_you_mean
+
+        raise AttributeError(f"shortlist has no {name!r}: {did_you_mean(name, _HOME)}")
+    return getattr(import_module(f"shortlist.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,185 @@
+"""The command ``shortlist``: one subcommand per verb."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from shortlist.base.errors import ShortlistError
+
+app = typer.Typer(
+    name="shortlist",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="From millions of items to the twenty that matter to this person, now.\n\n"
+    "Start with [bold]shortlist up FILE[/bold]: it checks, ingests, trains, evaluates, publishes and serves "
+    "the system that FILE declares. Every step is also a command of its own.",
+    epilog="State lives in .shortlist/NAME below the working folder, or where SHORTLIST_HOME points.",
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+File = Annotated[Path, typer.Argument(help="The Python file that declares the System.", show_default=False)]
+Which = Annotated[
+    str | None,
+    typer.Option("--system", "-s", help="A System file or a system's name; default: the only one here."),
+]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+Workers = Annotated[int, typer.Option(help="Server processes.", min=1)]
+N = Annotated[int, typer.Option("--n", "-n", help="How many items to return.", min=1)]
+
+
+@app.command()
+def check(file: File) -> None:
+    """Compare the declaration with the data and report every problem at once.
+
+    Exits with 1 when there is an error; warnings alone pass.
+    """
+    from shortlist.cli.show import show_problems
+    from shortlist.project import verbs
+    from shortlist.project.project import open_project
+
+    problems = verbs.check(open_project(file))
+    show_problems(out, problems)
+    if any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ingest(file: File) -> None:
+    """Read the declared tables into the event log and the catalogue.
+
+    Run it as often as you like: inputs that did not change are skipped, and no event is taken twice. Rows
+    that cannot be used go to the quarantine folder with their reasons.
+    """
+    from shortlist.cli.show import show_ingest
+    from shortlist.project import verbs
+    from shortlist.project.project import open_project
+
+    project = open_project(file)
+    show_ingest(out, verbs.ingest(project), project.home)
+
+
+@app.command()
+def evaluate(file: File) -> None:
+    """Learn on the older part of the log, replay the newer, compare everything; writes an HTML report."""
+    from shortlist.cli.show import show_evaluation
+    from shortlist.cli.steps import Steps
+    from shortlist.project import verbs
+    from shortlist.project.project import open_project
+
+    project = open_project(file)
+    with Steps(out) as tell:
+        tell("loading the log")
+        data, _ = verbs.dataset(project)
+        trial = verbs.evaluate(project, data, tell)
+    show_evaluation(out, trial.evaluation, project.home)
+
+
+@app.command()
+def train(file: File) -> None:
+    """Evaluate, choose a ranker, learn it from the whole log, and add a release. Publish makes it serve."""
+    from shortlist.cli.show import show_evaluation
+    from shortlist.cli.steps import Steps
+    from shortlist.project import verbs
+    from shortlist.project.project import open_project
+
+    project = open_project(file)
+    with Steps(out) as tell:
+        tell("loading the log")
+        data, watermark = verbs.dataset(project)
+        evaluation = verbs.evaluate(project, data, tell).evaluation
+        tell("learning from the whole log")
+        number = verbs.train(project, data, watermark, evaluation, tell)
+    show_evaluation(out, evaluation, project.home)
+    out.print(f"Release [bold]{number}[/bold] is ready: shortlist publish {number}")
+
+
+@app.command()
+def releases(system: Which = None) -> None:
+    """List the releases of a system; the one that serves is marked."""
+    from shortlist.cli.show import show_releases
+    from shortlist.project.project import open_home
+    from shortlist.storage.releases import Releases
+
+    found = Releases(open_home(system))
+    show_releases(out, found.list(), found.current())
+
+
+@app.command()
+def publish(number: Annotated[int, typer.Argument(help="The release's number.")], system: Which = None) -> None:
+    """Make a release serve, forward or back. A running server swaps to it without dropping a request."""
+    from shortlist.project.project import open_home
+    from shortlist.storage.releases import Releases
+
+    Releases(open_home(system)).publish(number)
+    out.print(f"Release [bold]{number}[/bold] serves.")
+
+
+@app.command()
+def serve(system: Which = None, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
+    """Serve the published release over REST until Ctrl-C; the interface is described at /schema."""
+    from shortlist.project.project import open_home
+    from shortlist.serving.server import serve as serve_home
+
+    serve_home(open_home(system), host=host, port=port, workers=workers)
+
+
+@app.command()
+def recommend(
+    user: Annotated[str, typer.Argument(help="The user's key; somebody unknown gets what is popular.")],
+    n: N = 20,
+    system: Which = None,
+) -> None:
+    """Show a person's history and the slate that the published release makes for them now."""
+    from shortlist.cli.show import show_person
+    from shortlist.project.ask import Asker
+    from shortlist.project.project import open_home
+
+    with Asker(open_home(system)) as asker:
+        show_person(out, asker, user, n)
+
+
+@app.command()
+def explain(
+    user: Annotated[str, typer.Argument(help="The user's key.")],
+    items: Annotated[list[str], typer.Argument(help="Keys of items to explain.", show_default=False)],
+    n: N = 20,
+    system: Which = None,
+) -> None:
+    """Say why an item is in a person's slate, or why not."""
+    from shortlist.cli.show import show_explanations
+    from shortlist.project.ask import Asker
+    from shortlist.project.project import open_home
+
+    with Asker(open_home(system)) as asker:
+        show_explanations(out, asker.explain(user, items, n))
+
+
+@app.command()
+def up(file: File, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
+    """Do everything: check, ingest, train, evaluate, publish, serve, and tell what happens.
+
+    Serves until Ctrl-C. Without a terminal, or with CI=true, it makes its requests and ends.
+    """
+    from shortlist.cli.up import run_up
+
+    stay = sys.stdout.isatty() and os.environ.get("CI", "").lower() not in {"1", "true"}
+    run_up(out, file, host, port, workers, stay=stay)
+
+
+def main() -> None:
+    """Run the command line; an error that its user can mend is one message and exit status 1."""
+    try:
+        app()
+    except ShortlistError as error:
+        err.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)
+        sys.exit(1)

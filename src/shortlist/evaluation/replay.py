@@ -1,0 +1,90 @@
+"""Ask the real pipeline what it would have answered, and keep what is needed to judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from shortlist.base.errors import DataError
+from shortlist.base.queries import Found, Queries, Ragged
+from shortlist.base.threads import one_thread
+from shortlist.base.types import Mask, Rows
+from shortlist.data.splits import Split
+from shortlist.evaluation.contender import Latency
+from shortlist.evaluation.evaluation import Ceiling
+from shortlist.pipeline.path import AT_ONCE, Pipeline, allow, merge
+
+DEPTH = 20  # how far down slates are judged
+WARM = 20  # requests before the clock counts
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Queries with known answers: people of a split who went on to choose something that may be shown."""
+
+    people: Rows  # int64[rows], rows of the split
+    queries: Queries
+    truth: Ragged
+
+
+def exam(pipeline: Pipeline, split: Split, achieved: Mask) -> Exam:
+    """The questions that ``split`` poses to ``pipeline``.
+
+    ``achieved`` bool[events of split.test] marks positives. What the filters never show (things already
+    seen, say) is no answer. Raises DataError where nobody is left.
+    """
+    count = np.int64(len(pipeline.items))
+    right = split.test.where(achieved)
+    keys = np.unique(right.rows * count + right.items)
+    rows, items = keys // count, (keys % count).astype(np.int32)
+    keep = np.zeros(len(keys), bool)
+    for first in range(0, len(split.at), AT_ONCE):
+        block = np.arange(first, min(first + AT_ONCE, len(split.at)))
+        work = pipeline.look(Queries(split.train.take(block), split.at[block]), 1, until=allow)
+        span = slice(*np.searchsorted(rows, [first, first + len(block)]))
+        keep[span] = work.allowed.keep(rows[span] - first, items[span])
+    rows, items = rows[keep], items[keep]
+    people = np.unique(rows)
+    if not len(people):
+        raise DataError("nobody chose anything new after the split: there is nothing to evaluate on")
+    offsets = np.concatenate([np.searchsorted(rows, people), [len(rows)]])
+    return Exam(people, Queries(split.train.take(people), split.at[people]), Ragged(offsets, items))
+
+
+def replay(pipeline: Pipeline, exam: Exam, n: int = DEPTH) -> Found:
+    """The slates of all queries, as lists to be judged."""
+    with one_thread():
+        slates = pipeline.recommend(exam.queries, n)
+    return Found(slates.rows, slates.items, slates.values)
+
+
+def latency(pipeline: Pipeline, exam: Exam, requests: int = 200, n: int = DEPTH) -> Latency:
+    """Milliseconds of single requests in process, on one thread."""
+    with one_thread():
+        spent = []
+        for i in range(WARM + requests):
+            query = exam.queries.take(np.array([i % len(exam.people)]))
+            start = perf_counter()
+            pipeline.recommend(query, n)
+            spent.append((perf_counter() - start) * 1000)
+    return Latency(*(float(x) for x in np.quantile(spent[WARM:], [0.5, 0.99])))
+
+
+def ceilings(pipeline: Pipeline, exam: Exam, sizes: Sequence[int] = (10, 20, 50, 100, 200)) -> list[Ceiling]:
+    """How much of the truth each source retrieves, and all of them together."""
+    blocks: list[list[Found]] = []
+    with one_thread():
+        for first in range(0, len(exam.people), AT_ONCE):
+            rows = np.arange(first, min(first + AT_ONCE, len(exam.people)))
+            work = pipeline.look(exam.queries.take(rows), 1, until=merge)
+            found = [work.found[place] for place in range(len(pipeline.sources))]
+            found.append(Found(work.candidates.rows, work.candidates.items, work.values))
+            blocks.append([Found(each.rows + first, each.items, each.scores) for each in found])
+    names = [*(source.name for source in pipeline.sources), "all together"]
+    return [
+        Ceiling.of(name, Found.joined(parts), exam.truth, sizes if name != "all together" else ())
+        for name, parts in zip(names, zip(*blocks, strict=True), strict=True)
+    ]

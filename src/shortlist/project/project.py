@@ -1,0 +1,80 @@
+"""A System file and its home folder: what every verb starts from."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shortlist.base.errors import DeclarationError, NotFoundError, ShortlistError
+from shortlist.base.settings import home_folder
+from shortlist.base.suggest import did_you_mean
+from shortlist.storage.home import Home
+from shortlist.storage.releases import Releases
+from shortlist.storage.sqlite import SqliteStore
+from shortlist.system.system import System
+
+
+@dataclass(frozen=True)
+class Project:
+    """A declared system, the folder its tables are relative to, and where its state lives."""
+
+    system: System
+    root: Path
+    home: Home
+
+    @property
+    def releases(self) -> Releases:
+        """The home's releases."""
+        return Releases(self.home)
+
+    @contextmanager
+    def store(self) -> Iterator[SqliteStore]:
+        """The home's event store, closed afterwards."""
+        store = SqliteStore(self.home.state)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def open_project(file: Path) -> Project:
+    """Run the System file and open its home. Raises NotFoundError or DeclarationError with what to do."""
+    if file.is_dir() or not file.exists():
+        near = [each.name for each in (file.parent if file.parent.is_dir() else Path()).glob("*.py")]
+        raise NotFoundError(f"no System file {str(file)!r}: {did_you_mean(file.name, near)}")
+    try:
+        names = runpy.run_path(str(file))
+    except ShortlistError:
+        raise
+    except Exception as error:
+        raise DeclarationError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+    systems = [value for value in names.values() if isinstance(value, System)]
+    if len(systems) != 1:
+        found = f"{len(systems)} Systems" if systems else "no System"
+        raise DeclarationError(f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`")
+    return Project(systems[0], file.resolve().parent, Home.open(home_folder(systems[0].name)))
+
+
+def open_home(named: str | None) -> Home:
+    """The home of a System file or name; without a name, the only one there is.
+
+    Raises NotFoundError where that is ambiguous or nothing is there.
+    """
+    if named and named.endswith(".py"):
+        return open_project(Path(named)).home
+    known = sorted(path.parent.name for path in Path(".shortlist").glob("*/home.json"))
+    if named is None:
+        path = home_folder("")
+        if (path / "home.json").exists():  # SHORTLIST_HOME
+            return Home.open(path)
+        if len(known) != 1:
+            found = f"several ({', '.join(known)}): name one with --system" if known else "none here: run `shortlist up FILE`"
+            raise NotFoundError(f"which system? There are {found}")
+        named = known[0]
+    path = home_folder(named)
+    if not (path / "home.json").exists():
+        raise NotFoundError(f"no system {named!r} here: {did_you_mean(named, known)}")
+    return Home.open(path)

@@ -1,0 +1,87 @@
+"""The verbs, one function each. How they look on a terminal is the business of the faces above."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from shortlist.base.errors import DeclarationError
+from shortlist.base.files import write_bytes
+from shortlist.data.check import Problem
+from shortlist.data.check import check as check_data
+from shortlist.data.dataset import Dataset, load_dataset
+from shortlist.data.ingest import IngestReport
+from shortlist.data.ingest import ingest as ingest_data
+from shortlist.evaluation.evaluation import Evaluation, to_json
+from shortlist.evaluation.report.page import write_html
+from shortlist.pipeline.release import save
+from shortlist.project.project import Project
+from shortlist.training.evaluate import Trial
+from shortlist.training.evaluate import evaluate as evaluate_system
+from shortlist.training.fit import Tell, fit
+
+
+def check(project: Project) -> list[Problem]:
+    """Everything in which the declaration and the data disagree."""
+    return check_data(project.system, project.root)
+
+
+def ingest(project: Project) -> IngestReport:
+    """Read what is new in the declared tables into the home. Raises DataError, DeclarationError."""
+    return ingest_data(project.system, project.home, project.root)
+
+
+def dataset(project: Project) -> tuple[Dataset, int]:
+    """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
+    with project.store() as store:
+        watermark = store.sequence()
+        frames = list(store.scan(0, watermark))
+    more = pl.concat(frames).lazy() if frames else None
+    return load_dataset(project.system, project.home, more), watermark
+
+
+def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Trial:
+    """Compare everything on the newer part of the log, and write the report into the home."""
+    trial = evaluate_system(project.system, data.items, data.histories, tell)
+    folder = project.home.evaluation
+    folder.mkdir(exist_ok=True)
+    write_bytes(folder / "evaluation.json", to_json(trial.evaluation))
+    write_html(trial.evaluation, folder / "report.html")
+    return trial
+
+
+def train(
+    project: Project, data: Dataset, watermark: int, evaluation: Evaluation, tell: Tell = lambda _: None
+) -> int:
+    """Learn from the whole log and add a release of the chosen pipeline; its number."""
+    assert evaluation.choice is not None
+    trained = fit(project.system, data.items, data.histories, tell)
+    pipeline = trained.rankers.get(evaluation.choice.name, trained.retrieval)
+    chosen = next(each for each in evaluation.contenders if each.name == evaluation.choice.name)
+    facts = {
+        "system": project.system.name,
+        "chosen": evaluation.choice.name,
+        "why": evaluation.choice.sentence,
+        "metrics": {name: asdict(interval) for name, interval in chosen.metrics.items()},
+        "split": evaluation.split,
+        "users": len(data.users),
+        "items": len(data.items),
+        "events": len(data.histories.items),
+        "watermark": watermark,
+    }
+
+    def write(folder: Path) -> None:
+        save(folder, project.system, pipeline, data.users, data.histories, watermark)
+        write_bytes(folder / "evaluation.json", to_json(evaluation))
+
+    tell("writing the release")
+    return project.releases.add(write, facts)
+
+
+def must_be_sound(problems: list[Problem]) -> None:
+    """Raise DeclarationError with every problem that is an error; warnings pass."""
+    errors = [str(problem) for problem in problems if problem.severity == "error"]
+    if errors:
+        raise DeclarationError(errors)

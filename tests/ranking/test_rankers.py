@@ -1,0 +1,12 @@
+"""Every ranker of the house passes the contract suite."""
+
+from shortlist import CatBoost, LogisticRegression
+from shortlist.testing.rankers import RankerContract
+
+
+class TestLogisticRegression(RankerContract):
+    ranker = LogisticRegression()
+
+
+class TestCatBoost(RankerContract):
+    ranker = CatBoost(epochs=60)
