@@ -43,6 +43,7 @@ from statistics import median
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 FOLDER = Path(__file__).parent
@@ -106,7 +107,7 @@ class Report:
 
     def say(self, text: str) -> None:
         """Tell a waiting person what is going on (on stderr)."""
-        Console(stderr=True, highlight=False).print(f"[dim]{text}[/dim]")
+        Console(stderr=True, highlight=False).print(text, style="dim", markup=False)
 
     @property
     def failed(self) -> list[str]:
@@ -290,11 +291,11 @@ def _print(report: Report, console: Console) -> None:
         table = Table("", "claim", "value", "unit", "bar", box=None, header_style="bold")
         for claim in report.claims:
             mark = " " if claim.bar is None else "[green]✓[/green]" if claim.holds else "[red]✗[/red]"
-            table.add_row(mark, claim.claim, _shown(claim.value), claim.unit, claim.bar or "")
+            table.add_row(mark, escape(claim.claim), _shown(claim.value), escape(claim.unit), claim.bar or "")
         console.print(table)
     failed = report.failed
     if failed:
-        console.print(f"[red]does not hold:[/red] {'; '.join(failed)}")
+        console.print(f"[red]does not hold:[/red] {escape('; '.join(failed))}")
     elif any(claim.bar for claim in report.claims):
         console.print("[green]every claim holds[/green]")
 
@@ -304,7 +305,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return "nan"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return escape(str(value))
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}"

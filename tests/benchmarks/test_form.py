@@ -22,7 +22,7 @@ def measure(report: Report, options: Namespace) -> None:
     subprocess.run(["echo", "and so does a command"], check=True)
     report.sizes["items"] = options.items // (10 if options.quick else 1)
     report.row(source="ease", ndcg=np.float32(0.5), users=12_000)
-    report.row(source="als", seconds=math.nan)
+    report.row(source="als[/30d]", seconds=math.nan)
     report.claim("good enough", np.float64(0.3), "NDCG@10", at_least=0.25)
     report.claim("a fact", 7)
 
@@ -45,7 +45,7 @@ def test_json_is_one_object_alone_on_stdout(capfd: pytest.CaptureFixture[str]) -
     ]
     assert found["rows"] == [
         {"source": "ease", "ndcg": 0.5, "users": 12_000},
-        {"source": "als", "seconds": None},
+        {"source": "als[/30d]", "seconds": None},
     ]
     assert found["machine"]["cores"] >= 1
     assert found["versions"]["numpy"] == np.__version__
@@ -58,6 +58,7 @@ def test_a_claim_that_does_not_hold_is_named_and_fails_the_run(capfd: pytest.Cap
     out = capfd.readouterr().out
     assert "does not hold: fast enough" in out
     assert "12,000" in out
+    assert "als[/30d]" in out
     assert run("speed", measure_failing, options=options, argv=["--json"]) == 1
     assert [claim["holds"] for claim in json.loads(capfd.readouterr().out)["claims"]] == [True, True, False]
 

