@@ -9,7 +9,7 @@ import pytest
 
 from shortlist.base.errors import DataError
 from shortlist.data import samples
-from shortlist.data.samples import movielens_100k, movielens_small
+from shortlist.data.samples import movielens_100k, movielens_small, sample
 
 MISSING = "the set is not on this machine and could not be fetched"
 
@@ -178,3 +178,13 @@ def test_sets_at_hand_come_first(alone: Path, monkeypatch: pytest.MonkeyPatch, n
 def test_without_movielens_small_it_says_where_to_get_it(alone: Path) -> None:
     with pytest.raises(DataError, match=r"ml-latest-small\.zip .* set SHORTLIST_DATA"):
         movielens_small()
+
+
+@pytest.mark.usefixtures("known")
+def test_a_file_by_the_name_of_its_set(alone: Path) -> None:
+    wheel(alone / samples.WHEEL)
+    assert sample("movielens-100k", "users.csv") == alone / "movielens-100k" / "users.csv"
+    with pytest.raises(DataError, match=r"has no 'user\.csv': did you mean 'users\.csv'\?"):
+        sample("movielens-100k", "user.csv")
+    with pytest.raises(DataError, match="did you mean 'movielens-100k'"):
+        sample("movielens100k", "users.csv")

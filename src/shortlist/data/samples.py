@@ -23,6 +23,7 @@ from rich.console import Console
 from shortlist.base.errors import DataError
 from shortlist.base.files import checksum, new_folder, read_json, write_json
 from shortlist.base.settings import cache_folder, data_folder
+from shortlist.base.suggest import did_you_mean
 
 TERMS = (
     "MovieLens data are GroupLens Research's, University of Minnesota (https://grouplens.org/datasets/movielens):"
@@ -75,6 +76,20 @@ def movielens_small() -> Path:
         "https://grouplens.org/datasets/movielens/latest/, unpack ratings.csv and movies.csv into a folder "
         "named movielens-small, and set SHORTLIST_DATA to the folder that holds it"
     )
+
+
+SETS = {"movielens-100k": movielens_100k, "movielens-small": movielens_small}
+
+
+def sample(dataset: str, file: str) -> Path:
+    """The ``file`` of a public data set. Raises DataError where there is no such set, file or way to it."""
+    if dataset not in SETS:
+        raise DataError(f"there is no sample {dataset!r}: {did_you_mean(dataset, SETS)}")
+    folder = SETS[dataset]()
+    if not (folder / file).is_file():
+        files = [path.name for path in folder.glob("*.csv")]
+        raise DataError(f"the sample {dataset!r} has no {file!r}: {did_you_mean(file, files)}")
+    return folder / file
 
 
 def _at_hand(name: str) -> Path | None:
