@@ -14,5 +14,7 @@ def microseconds(duration: str) -> int | None:
         return None
     match = re.fullmatch(r"(\d+)([smhdw])", duration)
     if not match or not int(match[1]):
-        raise DeclarationError(f"{duration!r} is no duration: write a number and s, m, h, d or w (\"30d\"), or \"all\"")
+        raise DeclarationError(
+            f'{duration!r} is no duration: write a number and s, m, h, d or w ("30d"), or "all"'
+        )
     return int(match[1]) * _UNITS[match[2]]

@@ -27,7 +27,9 @@ class DeclarationError(ShortlistError):
         self.problems = [problems] if isinstance(problems, str) else list(problems)
         count = len(self.problems)
         head = "" if count == 1 else f"{count} problems:\n"
-        super().__init__(head + "\n".join(self.problems if count == 1 else [f"  - {p}" for p in self.problems]))
+        super().__init__(
+            head + "\n".join(self.problems if count == 1 else [f"  - {p}" for p in self.problems])
+        )
 
 
 class DataError(ShortlistError):

@@ -79,7 +79,9 @@ class Histories:
     def where(self, keep: Mask) -> Histories:
         """The same rows with only the events of the mask ``keep``."""
         counts = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
-        return Histories(counts[self.offsets], self.items[keep], self.at[keep], self.event[keep], self.value[keep])
+        return Histories(
+            counts[self.offsets], self.items[keep], self.at[keep], self.event[keep], self.value[keep]
+        )
 
     def before(self, moments: Moments) -> Histories:
         """Each row's events with ``at < moments[row]``: what could be known at that moment."""
@@ -95,7 +97,9 @@ class Histories:
         """The moment of each row's first event; the largest int64 where a row has none."""
         latest = np.iinfo(np.int64).max
         starts = np.minimum(self.offsets[:-1], max(len(self.at) - 1, 0))
-        return np.where(self.lengths > 0, self.at[starts] if len(self.at) else latest, latest).astype(np.int64)
+        return np.where(self.lengths > 0, self.at[starts] if len(self.at) else latest, latest).astype(
+            np.int64
+        )
 
     def remapped(self, positions: Positions) -> Histories:
         """The same events with ``items`` replaced through ``positions``; those mapped to -1 are left out."""

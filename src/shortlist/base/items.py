@@ -27,7 +27,9 @@ class Words:
         lengths = np.diff(self.offsets)[items]
         place = np.repeat(np.arange(len(items)), lengths)
         starts = np.cumsum(lengths) - lengths
-        return place, self.codes[np.arange(len(place)) + np.repeat(self.offsets[:-1][items] - starts, lengths)]
+        return place, self.codes[
+            np.arange(len(place)) + np.repeat(self.offsets[:-1][items] - starts, lengths)
+        ]
 
 
 class Items:
@@ -69,7 +71,9 @@ class Items:
         table = pl.DataFrame({"place": np.arange(len(self)), "word": self.table[attribute]})
         if isinstance(table.schema["word"], pl.List):
             table = table.explode("word")
-        table = table.drop_nulls().unique().with_columns(pl.col("word").rank("dense") - 1).sort("place", "word")
+        table = (
+            table.drop_nulls().unique().with_columns(pl.col("word").rank("dense") - 1).sort("place", "word")
+        )
         counts = np.bincount(table["place"].to_numpy(), minlength=len(self))
         codes = table["word"].to_numpy().astype(np.int64)
         return Words(np.concatenate([[0], np.cumsum(counts)]), codes, int(codes.max(initial=-1)) + 1)

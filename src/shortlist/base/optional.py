@@ -11,6 +11,6 @@ def require(package: str, *, extra: str, why: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        if error.name and package.split(".")[0] != error.name.split(".")[0]:
+        if error.name and package.split(".", maxsplit=1)[0] != error.name.split(".")[0]:
             raise  # the package is there and one of its own dependencies is not: that is a different story
-        raise MissingExtraError(package.split(".")[0], extra, why) from error
+        raise MissingExtraError(package.split(".", maxsplit=1)[0], extra, why) from error

@@ -39,7 +39,9 @@ class Found:
         """Parts one after the other; their rows must rise."""
         if len(parts) == 1:
             return parts[0]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "items", "scores")))
+        return cls(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "items", "scores"))
+        )
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ class Ragged:
         """The sets of the given rows."""
         lengths = np.diff(self.offsets)[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Ragged(offsets, self.items[np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])])
+        return Ragged(
+            offsets,
+            self.items[np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])],
+        )
 
 
 @dataclass(frozen=True)

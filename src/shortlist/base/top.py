@@ -12,7 +12,7 @@ def top(scores: Floats, n: int) -> Found:
     Ties go to the lower position. Entries of -inf are never returned, so a row may get fewer than ``n``.
     """
     n = min(n, scores.shape[1])
-    if n <= 0:
+    if n <= 0 or not len(scores):
         return Found(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
     rows, items = [], []
     for row, values in enumerate(scores):

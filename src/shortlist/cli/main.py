@@ -115,7 +115,9 @@ def releases(system: Which = None) -> None:
 
 
 @app.command()
-def publish(number: Annotated[int, typer.Argument(help="The release's number.")], system: Which = None) -> None:
+def publish(
+    number: Annotated[int, typer.Argument(help="The release's number.")], system: Which = None
+) -> None:
     """Make a release serve, forward or back. A running server swaps to it without dropping a request."""
     from shortlist.project.project import open_home
     from shortlist.storage.releases import Releases
@@ -145,7 +147,7 @@ def recommend(
     from shortlist.project.project import open_home
 
     with Asker(open_home(system)) as asker:
-        show_person(out, asker, user, n)
+        show_person(out, asker.history(user), asker.recommend(user, n))
 
 
 @app.command()
@@ -165,7 +167,7 @@ def explain(
 
 
 @app.command()
-def up(file: File, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
+def up(file: File, host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Do everything: check, ingest, train, evaluate, publish, serve, and tell what happens.
 
     Serves until Ctrl-C. Without a terminal, or with CI=true, it makes its requests and ends.
@@ -173,7 +175,7 @@ def up(file: File, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers
     from shortlist.cli.up import run_up
 
     stay = sys.stdout.isatty() and os.environ.get("CI", "").lower() not in {"1", "true"}
-    run_up(out, file, host, port, workers, stay=stay)
+    run_up(out, file, host, port, stay=stay)
 
 
 def main() -> None:

@@ -16,7 +16,13 @@ class UserBlock(Block):
     """How much, how lately, and how popular a taste."""
 
     def __init__(self, popularity: Floats) -> None:
-        self.names = ["user_events", "user_days_since_last", "user_value", "user_popularity", "user_popularity_lately"]
+        self.names = [
+            "user_events",
+            "user_days_since_last",
+            "user_value",
+            "user_popularity",
+            "user_popularity_lately",
+        ]
         self.popularity = popularity  # log(1 + events), float32[items]
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:

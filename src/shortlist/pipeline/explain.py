@@ -104,7 +104,10 @@ def _sentence(facts: Mapping[str, Any], n: int) -> str:
         return f"{title} is left out: {', '.join(facts['dropped'])}."
     if facts["ranked"] is None:
         return f"{title} is not in the slate: no source found it among its best."
-    by = ", ".join(f"{name} (its no. {rank_})" for name, rank_ in found.items()) or "nobody; it fills up by popularity"
+    by = (
+        ", ".join(f"{name} (its no. {rank_})" for name, rank_ in found.items())
+        or "nobody; it fills up by popularity"
+    )
     story = f"Found by {by}; "
     story += f"place {facts['ranked']} by value"
     if facts["place"] is None:

@@ -20,4 +20,6 @@ class Explanation:
     value: float | None = None
     ranked: int | None = None  # place by value alone, before order moved it, from 1
     features: dict[str, float | None] = field(default_factory=dict)
-    contributions: dict[str, dict[str, float]] = field(default_factory=dict)  # objective -> feature -> log-odds
+    contributions: dict[str, dict[str, float]] = field(
+        default_factory=dict
+    )  # objective -> feature -> log-odds

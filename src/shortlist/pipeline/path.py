@@ -58,7 +58,12 @@ class Pipeline:
     order: tuple[FittedOrder, ...] = ()
 
     def recommend(
-        self, queries: Queries, n: int = 20, *, where: Mapping[str, Any] | None = None, live: Mask | None = None
+        self,
+        queries: Queries,
+        n: int = 20,
+        *,
+        where: Mapping[str, Any] | None = None,
+        live: Mask | None = None,
     ) -> Slates:
         """The slate of each query: ``n`` items wherever that many are eligible.
 
@@ -85,7 +90,14 @@ class Pipeline:
             shared &= asked(where, self.items)
         return shared
 
-    def _run(self, stages: Sequence[StageFunction], queries: Queries, n: int, shared: Mask, given: Ragged | None = None) -> Slates:
+    def _run(
+        self,
+        stages: Sequence[StageFunction],
+        queries: Queries,
+        n: int,
+        shared: Mask,
+        given: Ragged | None = None,
+    ) -> Slates:
         if n < 1:
             raise InvalidRequestError("n", f"must be at least 1, not {n}")
         blocks = []
@@ -95,11 +107,15 @@ class Pipeline:
             blocks.append(self._slates(self._through(stages, work), first))
         return Slates.joined(blocks)
 
-    def _through(self, stages: Sequence[StageFunction], work: Work, until: StageFunction | None = None) -> Work:
+    def _through(
+        self, stages: Sequence[StageFunction], work: Work, until: StageFunction | None = None
+    ) -> Work:
         for stage in stages:
             start, before = perf_counter(), len(work.candidates)
             stage(self, work)
-            work.trace.append(Stage(stage.__name__, before, len(work.candidates), (perf_counter() - start) * 1000))
+            work.trace.append(
+                Stage(stage.__name__, before, len(work.candidates), (perf_counter() - start) * 1000)
+            )
             if stage is until:
                 break
         return work
@@ -118,7 +134,9 @@ class Pipeline:
         )
 
 
-NOTHING = Candidates(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, 0), np.float32), np.zeros((0, 0), bool))
+NOTHING = Candidates(
+    np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, 0), np.float32), np.zeros((0, 0), bool)
+)
 
 
 @dataclass
@@ -159,7 +177,9 @@ class Work:
 def allow(pipeline: Pipeline, work: Work) -> None:
     """What may be returned: one mask for everybody, and what single rows must not get."""
     hidden = [each.hidden(work.queries) for each in pipeline.filters]
-    work.allowed = Allowed(work.shared, Ragged.joined([h for h in hidden if h is not None], len(work.queries)))
+    work.allowed = Allowed(
+        work.shared, Ragged.joined([h for h in hidden if h is not None], len(work.queries))
+    )
 
 
 def encode(pipeline: Pipeline, work: Work) -> None:
@@ -185,7 +205,9 @@ def merge(pipeline: Pipeline, work: Work) -> None:
 
 def fill(pipeline: Pipeline, work: Work) -> None:
     """Rows with fewer than n candidates get allowed items by popularity."""
-    work.candidates, work.values = fill_in(work.candidates, work.values, work.n, pipeline.popular, work.allowed)
+    work.candidates, work.values = fill_in(
+        work.candidates, work.values, work.n, pipeline.popular, work.allowed
+    )
 
 
 def take_given(pipeline: Pipeline, work: Work) -> None:

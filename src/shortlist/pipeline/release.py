@@ -54,7 +54,12 @@ class Release:
 
 
 def save(
-    folder: Path, system: System, pipeline: Pipeline, users: Sequence[str], histories: Histories, watermark: int
+    folder: Path,
+    system: System,
+    pipeline: Pipeline,
+    users: Sequence[str],
+    histories: Histories,
+    watermark: int,
 ) -> None:
     """Write a release of ``pipeline`` into the existing, empty ``folder``."""
     facts: dict[str, Any] = {
@@ -64,7 +69,9 @@ def save(
         "events": pipeline.events,
         "objectives": pipeline.objectives,
         "weights": pipeline.weights.tolist(),
-        "sources": [{"name": s.name, "quota": s.quota, "class": path_of(type(s.fitted))} for s in pipeline.sources],
+        "sources": [
+            {"name": s.name, "quota": s.quota, "class": path_of(type(s.fitted))} for s in pipeline.sources
+        ],
         "ranker": path_of(type(pipeline.ranker)) if pipeline.ranker else None,
         "filters": [to_data(each) for each in system.filters],
         "order": [to_data(each) for each in system.order],
@@ -78,7 +85,9 @@ def save(
     if pipeline.ranker is not None:
         pipeline.ranker.save(_made(folder / "ranker"))
     save_arrays(folder / "histories", **{name: getattr(histories, name) for name in HISTORY})
-    pl.DataFrame({USER: list(users)}, schema={USER: pl.String}).write_parquet(folder / "histories" / "users.parquet")
+    pl.DataFrame({USER: list(users)}, schema={USER: pl.String}).write_parquet(
+        folder / "histories" / "users.parquet"
+    )
 
 
 def load(folder: Path) -> Release:
@@ -88,7 +97,9 @@ def load(folder: Path) -> Release:
     except FileNotFoundError as error:
         raise ReleaseError(f"{folder} is no release: it has no pipeline.json") from error
     if facts["format"] > FORMAT:
-        raise ReleaseError(f"{folder} has format {facts['format']}, this Shortlist reads up to {FORMAT}: upgrade it")
+        raise ReleaseError(
+            f"{folder} has format {facts['format']}, this Shortlist reads up to {FORMAT}: upgrade it"
+        )
     items = Items(pl.read_parquet(folder / "items.parquet"))
     pipeline = Pipeline(
         items=items,
@@ -96,7 +107,9 @@ def load(folder: Path) -> Release:
         objectives=tuple(facts["objectives"]),
         weights=np.array(facts["weights"], np.float32),
         sources=tuple(
-            Placed(s["name"], s["quota"], found(s["class"], FittedSource).load(folder / "sources" / s["name"]))
+            Placed(
+                s["name"], s["quota"], found(s["class"], FittedSource).load(folder / "sources" / s["name"])
+            )
             for s in facts["sources"]
         ),
         popular=load_array(folder / "popular", "items"),

@@ -54,7 +54,9 @@ class Slates:
             return blocks[0]
         columns = ("rows", "items", "values", "probabilities", "found", "because")
         stages = tuple(
-            Stage(same[0].name, sum(s.before for s in same), sum(s.after for s in same), sum(s.ms for s in same))
+            Stage(
+                same[0].name, sum(s.before for s in same), sum(s.after for s in same), sum(s.ms for s in same)
+            )
             for same in zip(*(block.stages for block in blocks), strict=True)
         )
         degraded = tuple(dict.fromkeys(note for block in blocks for note in block.degraded))

@@ -54,7 +54,9 @@ def open_project(file: Path) -> Project:
     systems = [value for value in names.values() if isinstance(value, System)]
     if len(systems) != 1:
         found = f"{len(systems)} Systems" if systems else "no System"
-        raise DeclarationError(f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`")
+        raise DeclarationError(
+            f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`"
+        )
     return Project(systems[0], file.resolve().parent, Home.open(home_folder(systems[0].name)))
 
 
@@ -71,7 +73,11 @@ def open_home(named: str | None) -> Home:
         if (path / "home.json").exists():  # SHORTLIST_HOME
             return Home.open(path)
         if len(known) != 1:
-            found = f"several ({', '.join(known)}): name one with --system" if known else "none here: run `shortlist up FILE`"
+            found = (
+                f"several ({', '.join(known)}): name one with --system"
+                if known
+                else "none here: run `shortlist up FILE`"
+            )
             raise NotFoundError(f"which system? There are {found}")
         named = known[0]
     path = home_folder(named)

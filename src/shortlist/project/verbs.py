@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +21,7 @@ from shortlist.project.project import Project
 from shortlist.training.evaluate import Trial
 from shortlist.training.evaluate import evaluate as evaluate_system
 from shortlist.training.fit import Tell, fit
+from shortlist.training.gallery import gallery
 
 
 def check(project: Project) -> list[Problem]:
@@ -48,7 +49,7 @@ def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Tr
     folder = project.home.evaluation
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "evaluation.json", to_json(trial.evaluation))
-    write_html(trial.evaluation, folder / "report.html")
+    write_html(trial.evaluation, folder / "report.html", gallery(trial, data.users))
     return trial
 
 
@@ -57,9 +58,13 @@ def train(
 ) -> int:
     """Learn from the whole log and add a release of the chosen pipeline; its number."""
     assert evaluation.choice is not None
-    trained = fit(project.system, data.items, data.histories, tell)
-    pipeline = trained.rankers.get(evaluation.choice.name, trained.retrieval)
-    chosen = next(each for each in evaluation.contenders if each.name == evaluation.choice.name)
+    name = evaluation.choice.name
+    chosen_only = replace(
+        project.system, rankers=[each for each in project.system.rankers if each.name == name]
+    )
+    trained = fit(chosen_only, data.items, data.histories, tell)
+    pipeline = trained.rankers.get(name, trained.retrieval)
+    chosen = next(each for each in evaluation.contenders if each.name == name)
     facts = {
         "system": project.system.name,
         "chosen": evaluation.choice.name,

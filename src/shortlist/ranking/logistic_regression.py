@@ -31,14 +31,20 @@ class LogisticRegression(Ranker):
     epochs: int = field(default=200, metadata={"doc": "iterations of the solver at most"})
 
     def fit(
-        self, features: Floats, labels: Floats, names: Sequence[str], *, seed: int = 0
+        self,
+        features: Floats,
+        labels: Floats,
+        names: Sequence[str],
+        *,
+        seed: int = 0,  # noqa: ARG002
     ) -> FittedLogisticRegression:
         """Learn with scikit-learn's L-BFGS; an objective that never or always holds becomes a constant."""
         from sklearn.linear_model import LogisticRegression as Solver
 
         X = _expand(features)
-        mean = np.nan_to_num(np.nanmean(X, axis=0)) if len(X) else np.zeros(X.shape[1])
-        scale = np.nan_to_num(np.nanstd(X, axis=0)) if len(X) else np.ones(X.shape[1])
+        known = np.maximum((~np.isnan(X)).sum(axis=0), 1)  # a feature may be missing everywhere
+        mean = np.nansum(X, axis=0, dtype=np.float64) / known
+        scale = np.sqrt(np.nansum((X - mean) ** 2, axis=0) / known)
         scale[scale < 1e-9] = 1.0
         model = FittedLogisticRegression(
             mean.astype(np.float32),

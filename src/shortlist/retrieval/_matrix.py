@@ -22,7 +22,9 @@ def matrix(histories: Histories, items: int, weights: Floats | None = None) -> s
     last = np.flatnonzero(np.diff(keys[order], append=-1))
     chosen = order[last]
     built = sparse.csr_array(
-        (data[chosen], (rows[chosen], histories.items[chosen])), shape=(len(histories), items), dtype=np.float32
+        (data[chosen], (rows[chosen], histories.items[chosen])),
+        shape=(len(histories), items),
+        dtype=np.float32,
     )
     built.sort_indices()
     return built

@@ -34,7 +34,9 @@ class ALS(Source):
 
     embedding_size: int = field(default=64, metadata={"doc": "numbers in a vector"})
     epochs: int = field(default=12, metadata={"doc": "alternations over users and items"})
-    regularization: float = field(default=0.01, metadata={"doc": "L2 penalty, scaled by how often a row occurs"})
+    regularization: float = field(
+        default=0.01, metadata={"doc": "L2 penalty, scaled by how often a row occurs"}
+    )
     unobserved_weight: float = field(default=0.3, metadata={"doc": "pull of what did not happen, against 1"})
     half_life: float = field(default=20.0, metadata={"doc": "events after which a past event counts half"})
 
@@ -74,7 +76,9 @@ class _Solver:
         while start < len(rows):
             # rows of like length are solved together; the longest of a group decides how many fit
             stop = start + 1
-            while stop < len(rows) and (stop - start + 1) * (lengths[rows[stop]] + size) * size <= CELLS_AT_ONCE:
+            while (
+                stop < len(rows) and (stop - start + 1) * (lengths[rows[stop]] + size) * size <= CELLS_AT_ONCE
+            ):
                 stop += 1
             group = rows[start:stop]
             longest = int(lengths[group[-1]])
@@ -109,7 +113,7 @@ class FittedALS(FittedSource):
         histories, users = encoded
         step = max(1, CELLS_AT_ONCE // max(1, len(self.vectors)))
         parts = []
-        for first in range(0, len(users), step):
+        for first in range(0, max(len(users), 1), step):
             scores = users[first : first + step] @ self.vectors.T
             allowed.hide(scores, first)
             scores[histories.lengths[first : first + step] == 0] = -np.inf
@@ -128,7 +132,9 @@ class FittedALS(FittedSource):
         faded = recency(histories, self.half_life)
 
         def weight(pair: AnyArray, event: AnyArray) -> Floats:
-            near: Floats = np.einsum("ij,ij->i", self.vectors[items[pair]], self.vectors[histories.items[event]])
+            near: Floats = np.einsum(
+                "ij,ij->i", self.vectors[items[pair]], self.vectors[histories.items[event]]
+            )
             return near * faded[event]
 
         event = strongest(histories, rows, weight)

@@ -30,7 +30,9 @@ class EASE(Source):
 
     regularization: float = field(default=300.0, metadata={"doc": "L2 penalty; more for sparser data"})
     half_life: float = field(default=20.0, metadata={"doc": "events after which a past event counts half"})
-    max_items: int = field(default=10_000, metadata={"doc": "most popular items it knows; 4 bytes × its square"})
+    max_items: int = field(
+        default=10_000, metadata={"doc": "most popular items it knows; 4 bytes × its square"}
+    )
 
     def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedEASE:  # noqa: ARG002
         """Learn item-to-item weights, float32[known, known]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -44,10 +45,12 @@ class ItemKNN(Source):
         pairs = len(histories.items) * self.window
         edges = np.linspace(0, count, 2 + pairs // PAIRS_AT_ONCE).astype(np.int64)
         blocks = []
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             block = self._follows(histories, count, int(low), int(high)).tocoo()
             row, column = block.coords
-            weight = block.data / (popularity[row + low] ** 0.5 * popularity[column] ** self.popularity_penalty)
+            weight = block.data / (
+                popularity[row + low] ** 0.5 * popularity[column] ** self.popularity_penalty
+            )
             blocks.append(_strongest_entries(row, column, weight, (int(high - low), count), self.neighbours))
         return FittedItemKNN(sparse.vstack(blocks, format="csr"), self.half_life, self.history)
 

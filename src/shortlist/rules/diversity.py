@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,7 +37,9 @@ class Diversity(Order):
         """Read the attribute as sets of words. Raises DeclarationError where there is none such."""
         if self.by not in items.table.columns:
             known = [name for name in items.table.columns if name != "item"]
-            raise DeclarationError(f"Diversity(by={self.by!r}): no such attribute; {did_you_mean(self.by, known)}")
+            raise DeclarationError(
+                f"Diversity(by={self.by!r}): no such attribute; {did_you_mean(self.by, known)}"
+            )
         return _MMR(items.words(self.by), self.strength)
 
 
@@ -49,7 +52,7 @@ class _MMR(FittedOrder):
         if not self.strength or not len(rows):
             return order
         edges = np.flatnonzero(np.diff(rows, prepend=-1, append=rows[-1] + 1))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             pool = np.arange(start, min(stop, start + n * POOL))
             order[pool] = pool[self._pick(items[pool], values[pool], min(n, len(pool)))]
         return order

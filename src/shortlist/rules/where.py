@@ -65,7 +65,9 @@ def _condition(path: str, column: pl.Expr, kind: pl.DataType, wanted: Any) -> pl
         return _between(path, column, kind, wanted)
     values = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
     if not values:
-        raise InvalidRequestError(path, "an empty list allows nothing: leave the attribute out to allow everything")
+        raise InvalidRequestError(
+            path, "an empty list allows nothing: leave the attribute out to allow everything"
+        )
     if kind.is_numeric():
         if not all(_is_number(value) for value in values):
             raise InvalidRequestError(path, f"is a number, and {wanted!r} is not")
@@ -73,14 +75,18 @@ def _condition(path: str, column: pl.Expr, kind: pl.DataType, wanted: Any) -> pl
     if not all(isinstance(value, str) for value in values):
         raise InvalidRequestError(path, f"is text, and {wanted!r} is not")
     if kind == pl.List:
-        return column.list.set_intersection(pl.lit(values, dtype=pl.List(pl.String))).list.len() > 0
+        shared: pl.Expr = column.list.set_intersection(pl.lit(values, dtype=pl.List(pl.String)))
+        some: pl.Expr = shared.list.len() > 0
+        return some
     return column.is_in(values)
 
 
 def _between(path: str, column: pl.Expr, kind: pl.DataType, wanted: Mapping[str, Any]) -> pl.Expr:
     unknown = set(wanted) - {"min", "max"}
     if unknown or not wanted:
-        raise InvalidRequestError(path, f"a range has min, max or both, not {sorted(map(str, unknown)) or 'nothing'}")
+        raise InvalidRequestError(
+            path, f"a range has min, max or both, not {sorted(map(str, unknown)) or 'nothing'}"
+        )
     if not kind.is_numeric():
         raise InvalidRequestError(path, "is no number, so it has no range: give a value or a list of values")
     for end, value in wanted.items():

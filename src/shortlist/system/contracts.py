@@ -23,7 +23,7 @@ from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Component(ABC):
+class Component(ABC):  # noqa: B024
     """What sources, rankers, filters and orders have in common: knobs and a name."""
 
     name: str = field(default="", metadata={"doc": "what slates, metrics and reports call it"})
@@ -119,7 +119,7 @@ class FittedFilter(ABC):
         """Items allowed for everybody, bool[items]; None: all."""
         return None
 
-    def hidden(self, queries: Queries) -> Ragged | None:
+    def hidden(self, queries: Queries) -> Ragged | None:  # noqa: ARG002
         """Items that single rows must not get; None: none."""
         return None
 

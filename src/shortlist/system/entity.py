@@ -70,7 +70,9 @@ class Entity:
             if name in {ITEM, USER}
         ]
         if attributes and table is None:
-            problems.append(f"entity {key!r} names attributes ({', '.join(attributes)}) but no table to read them from")
+            problems.append(
+                f"entity {key!r} names attributes ({', '.join(attributes)}) but no table to read them from"
+            )
         if problems:
             raise DeclarationError(problems)
         object.__setattr__(self, "key", key)

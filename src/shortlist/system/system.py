@@ -74,7 +74,11 @@ class System:
         for objective in self.objectives:
             if not any(objective.event is event for event in self.events):
                 yield f"objective {objective.name!r} is made from event {objective.event.name!r}, which is not in events"
-            if objective.when is not None and "value" in objective.when.meta.root_names() and not objective.event.value:
+            if (
+                objective.when is not None
+                and "value" in objective.when.meta.root_names()
+                and not objective.event.value
+            ):
                 yield f"objective {objective.name!r} reads 'value', but event {objective.event.name!r} has no value column"
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"

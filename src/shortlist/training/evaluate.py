@@ -50,7 +50,8 @@ def evaluate(system: System, items: Items, histories: Histories, tell: Tell = la
     """
     split = by_time(histories)
     trained = fit(system, items, split.train, tell)
-    questions = exam(trained.retrieval, split, labels(system, split.test).any(axis=1))
+    positive: Mask = np.logical_or.reduce(labels(system, split.test), axis=1)
+    questions = exam(trained.retrieval, split, positive)
     contenders = []
     found: dict[str, Found] = {}
     for contender, pipeline in _lineup(system, trained, split):
@@ -120,7 +121,9 @@ def _judged(
     )
 
 
-def _with_scoring(system: System, contenders: list[Contender], trained: Trained, split: Split) -> list[Contender]:
+def _with_scoring(
+    system: System, contenders: list[Contender], trained: Trained, split: Split
+) -> list[Contender]:
     """Judge each ranker's probabilities on the candidates of the newer part."""
     features, targets, _ = build_examples(system, trained.retrieval, split)
     judged = []
@@ -130,7 +133,9 @@ def _with_scoring(system: System, contenders: list[Contender], trained: Trained,
             assert model is not None
             probabilities = model.predict(features)
             scoring: dict[str, Scoring] = {
-                objective.name: score(probabilities[:, o], targets[:, o], threshold=float(targets[:, o].mean()) or 0.5)
+                objective.name: score(
+                    probabilities[:, o], targets[:, o], threshold=float(targets[:, o].mean()) or 0.5
+                )
                 for o, objective in enumerate(system.objectives)
             }
             contender = replace(contender, scoring=scoring)  # noqa: PLW2901
@@ -147,9 +152,11 @@ def _slices(
     fresh = np.bincount(split.train.items, minlength=items) <= FEW
     new_truth = _only(questions.truth, fresh)
     everybody = np.ones(len(lengths), bool)
-    new_items = [
-        Contender.of(each.name, each.kind, found[each.name], new_truth) for each in contenders
-    ] if len(new_truth.items) else []
+    new_items = (
+        [Contender.of(each.name, each.kind, found[each.name], new_truth) for each in contenders]
+        if len(new_truth.items)
+        else []
+    )
     slices = [
         Slice.of("new users", f"at most {FEW} events before they asked", contenders, lengths <= FEW),
         Slice.of("heavy users", "the tenth with the longest histories", contenders, heavy),

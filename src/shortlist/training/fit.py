@@ -18,7 +18,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.threads import one_thread
-from shortlist.base.types import Floats
+from shortlist.base.types import Floats, Mask
 from shortlist.data.dataset import labels
 from shortlist.data.splits import Split, by_time
 from shortlist.features.features import Features
@@ -102,11 +102,13 @@ def build_examples(system: System, pipeline: Pipeline, split: Split) -> tuple[Fl
     ``split.test``; people are sampled by the System's seed where that gives more than EXAMPLES.
     """
     achieved = labels(system, split.test)
-    right = split.test.where(achieved.any(axis=1))
-    achieved = achieved[achieved.any(axis=1)]
+    positive: Mask = np.logical_or.reduce(achieved, axis=1)
+    right, achieved = split.test.where(positive), achieved[positive]
     people = np.flatnonzero(right.lengths > 0)
     if not len(people):
-        raise DataError("no objective is ever reached in the newer part of the log: there is nothing to rank by")
+        raise DataError(
+            "no objective is ever reached in the newer part of the log: there is nothing to rank by"
+        )
     most = max(1, EXAMPLES // sum(source.quota for source in pipeline.sources))
     people = np.sort(np.random.default_rng(system.seed).permutation(people)[:most])
     count = np.int64(len(pipeline.items))

@@ -1,0 +1,54 @@
+# Two commands: `make demo` shows the whole loop on real data, `make test` proves that everything works.
+# Both set themselves up; nothing but Python 3.11 or newer has to be there.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types imports unit format bench clean help
+
+help:
+	@echo "make demo     films for people: fetch MovieLens 100K, learn, evaluate, serve"
+	@echo "make test     lint, types, import contracts and all tests"
+	@echo "make format   bring the code into its form"
+	@echo "make clean    remove what these commands made"
+
+demo: $(VENV)/demo
+	$(BIN)/shortlist up examples/movies.py
+
+test: lint types imports unit
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+imports: $(VENV)/dev
+	$(BIN)/lint-imports
+
+unit: $(VENV)/dev
+	$(BIN)/pytest -n 2 --dist loadfile
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
+
+$(VENV)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Shortlist needs Python 3.11 or newer; say which with: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[all]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/pip pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/demo

@@ -1,0 +1,117 @@
+"""What verbs found, drawn for a terminal of 80 columns or more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from shortlist.data.check import Problem
+from shortlist.data.ingest import IngestReport
+from shortlist.evaluation.evaluation import Evaluation
+from shortlist.evaluation.report.terminal import show
+from shortlist.storage.home import Home
+from shortlist.storage.releases import ReleaseFacts
+
+BAR = 24  # cells of the longest bar
+CONTRIBUTIONS = 6  # features named for each objective
+
+
+def show_problems(out: Console, problems: Sequence[Problem]) -> None:
+    """Every problem, errors first."""
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        mark = "[red]error[/red]  " if problem.severity == "error" else "[yellow]warning[/yellow]"
+        out.print(f"{mark} {escape(str(problem))}", soft_wrap=True)
+    errors = sum(problem.severity == "error" for problem in problems)
+    if not problems:
+        out.print("[green]✓[/green] the declaration and the data agree")
+    elif not errors:
+        out.print("[green]✓[/green] nothing stands in the way")
+
+
+def show_ingest(out: Console, report: IngestReport, home: Home) -> None:
+    """What was read, and what was put aside."""
+    for line in str(report).splitlines():
+        out.print(f"  {escape(line)}", soft_wrap=True)
+    if report.quarantined:
+        out.print(f"  [yellow]rows put aside are in {home.quarantine}[/yellow]", soft_wrap=True)
+
+
+def show_evaluation(out: Console, evaluation: Evaluation, home: Home) -> None:
+    """The table of contenders, and where the report is."""
+    show(evaluation, out)
+    out.print(f"\nReport: {home.evaluation / 'report.html'}\n", soft_wrap=True)
+
+
+def show_releases(out: Console, releases: Sequence[ReleaseFacts], current: int | None) -> None:
+    """One line per release."""
+    if not releases:
+        out.print("no releases yet: shortlist train FILE makes one")
+        return
+    table = Table(
+        "", "release", "made", "ranker", "NDCG@10", "events", "size", box=SIMPLE_HEAD, header_style="dim"
+    )
+    for each in releases:
+        quality = each.facts.get("metrics", {}).get("ndcg@10", {}).get("mean")
+        table.add_row(
+            "[green]▶ serves[/green]" if each.number == current else "",
+            str(each.number),
+            each.created.replace("T", " ")[:16],
+            f"[red]{escape(each.problem)}[/red]" if each.problem else str(each.facts.get("chosen", "")),
+            f"{quality:.3f}" if quality is not None else "",
+            f"{each.facts.get('events', 0):,}",
+            f"{each.bytes / 1e6:.1f} MB",
+        )
+    out.print(table)
+
+
+def show_person(out: Console, history: Mapping[str, Any], slate: Mapping[str, Any]) -> None:
+    """Somebody's newest events by title, their slate with reasons, and how the request went."""
+    out.print(f"[bold]user {escape(str(slate['user']))}[/bold] did {history['total']:,} things; lately:")
+    for event in history["events"]:
+        value = "" if event["value"] is None else f" {event['value']:g}"
+        out.print(
+            f"  [dim]{event['at'][:10]}[/dim]  {escape(event['title'])} [dim]{event['event']}{value}[/dim]"
+        )
+    if not history["events"]:
+        out.print("  [dim]nothing yet: somebody new gets what is popular[/dim]")
+    out.print(
+        f"\n[bold]their slate now[/bold] [dim](release {slate['release']}, {slate['took_ms']:.1f} ms)[/dim]"
+    )
+    table = Table(box=None, show_header=False, pad_edge=True)
+    for entry in slate["items"]:
+        chances = "  ".join(f"{name} {p:.0%}" for name, p in entry["probabilities"].items())
+        table.add_row(
+            str(entry["position"]), escape(entry["title"]), f"[dim]{escape(entry['reason'])}[/dim]", chances
+        )
+    out.print(table)
+    for note in slate["degraded"]:
+        out.print(f"  [yellow]degraded: {escape(note)}[/yellow]")
+
+
+def show_stages(out: Console, stages: Sequence[Mapping[str, Any]]) -> None:
+    """Where the milliseconds of a request went."""
+    longest = max((stage["ms"] for stage in stages), default=0) or 1
+    out.print("\n[bold]the request, stage by stage[/bold]")
+    for stage in stages:
+        bar = "━" * max(1, round(BAR * stage["ms"] / longest))
+        flow = f"{stage['before']} → {stage['after']}"
+        out.print(f"  {stage['stage']:<9} {flow:>11}  {stage['ms']:6.2f} ms [blue]{bar}[/blue]")
+
+
+def show_explanations(out: Console, explanations: Sequence[Mapping[str, Any]]) -> None:
+    """The sentence of each item, and what spoke for and against it."""
+    for each in explanations:
+        out.print(f"\n{escape(each['sentence'])}", soft_wrap=True)
+        for objective, parts in each["contributions"].items():
+            most = list(parts.items())[:CONTRIBUTIONS]
+            longest = max((abs(value) for _, value in most), default=0) or 1
+            out.print(f"  [dim]{objective}[/dim]")
+            for name, value in most:
+                colour = "green" if value > 0 else "red"
+                bar = "━" * max(1, round(BAR * abs(value) / longest))
+                out.print(f"    {name:<28} {value:+.2f} [{colour}]{bar}[/{colour}]")

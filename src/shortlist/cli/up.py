@@ -1,0 +1,87 @@
+"""``shortlist up``: the whole loop, told as it happens."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from urllib.request import Request, urlopen
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+
+from shortlist.cli.show import show_evaluation, show_ingest, show_person, show_problems, show_stages
+from shortlist.cli.steps import Steps
+from shortlist.data.dataset import Dataset
+from shortlist.project import verbs
+from shortlist.project.ask import HISTORY
+from shortlist.project.project import open_project
+from shortlist.serving.server import running
+
+TYPICAL = 40  # events of the person whom the story is about, about
+SLATE = 10
+
+
+def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> None:
+    """Check, ingest, train, publish, serve and show; then serve until Ctrl-C if ``stay``."""
+    start = time.perf_counter()
+    project = open_project(file)
+    out.print(f"[bold]{project.system.name}[/bold] [dim]from {file}, kept in {project.home.path}[/dim]\n")
+    with Steps(out) as tell:
+        tell("checking the declaration against the data")
+        problems = verbs.check(project)
+    show_problems(out, problems)
+    verbs.must_be_sound(problems)
+    show_ingest(out, verbs.ingest(project), project.home)
+    with Steps(out) as tell:
+        tell("loading the log")
+        data, watermark = verbs.dataset(project)
+        evaluation = verbs.evaluate(project, data, tell).evaluation
+        tell("learning from the whole log")
+        number = verbs.train(project, data, watermark, evaluation, tell)
+        tell(f"publishing release {number}")
+        project.releases.publish(number)
+    show_evaluation(out, evaluation, project.home)
+    with running(project.home, host=host, port=port if stay else 0) as url:
+        _show_requests(out, url, data)
+        out.print(f"\nThe whole loop took {time.perf_counter() - start:.0f} s.")
+        if stay:
+            _stay(out, url)
+
+
+def _show_requests(out: Console, url: str, data: Dataset) -> None:
+    """Somebody's slate; then they do something, and the next slate knows."""
+    lengths = data.histories.lengths
+    user = data.users[int(np.argmin(np.abs(lengths - TYPICAL)))]
+    history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY}"
+    ask = f"{url}/v1/recommend?user={quote(user)}&n={SLATE}&trace=true"
+    _call(ask)  # the first request of a process pays for pages that are not in memory yet
+    slate = _call(ask)
+    show_person(out, _call(history), slate)
+    show_stages(out, slate["stages"])
+    out.print(f"\n[dim]curl '{ask}'[/dim]", soft_wrap=True)
+    if slate["items"]:
+        first = slate["items"][0]
+        [reason] = _call(f"{url}/v1/explain", {"user": user, "items": [first["item"]]})["items"]
+        out.print(f"\n[bold]why the first?[/bold] {escape(reason['sentence'])}", soft_wrap=True)
+
+
+def _stay(out: Console, url: str) -> None:
+    out.print(
+        f"\n[bold green]Serving at {url}[/bold green]  [dim](interface: {url}/schema; Ctrl-C ends)[/dim]"
+    )
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        out.print("\nstopped; everything is kept: `shortlist serve` goes on from here")
+
+
+def _call(url: str, body: dict[str, Any] | None = None) -> Any:
+    content = None if body is None else json.dumps(body).encode()
+    request = Request(url, content, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as answer:
+        return json.load(answer)

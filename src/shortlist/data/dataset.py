@@ -1,0 +1,87 @@
+"""The ingested catalogue and log as the engine's columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from shortlist.base.columns import AT, EVENT, ITEM, USER, VALUE
+from shortlist.base.errors import DataError
+from shortlist.base.files import read_json
+from shortlist.base.histories import Histories
+from shortlist.base.items import Items
+from shortlist.base.types import Mask
+from shortlist.storage.home import Home
+from shortlist.system.system import System
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything there is to learn from."""
+
+    items: Items
+    users: list[str]  # keys, one per row of the histories
+    histories: Histories
+    schema: dict[str, str]  # attribute -> kind
+    events: tuple[str, ...]  # names; an event's code is its place here
+
+
+def load_dataset(system: System, home: Home, more: pl.LazyFrame | None = None) -> Dataset:
+    """The catalogue and the whole log, with ``more`` accepted events (columns of ``columns.EVENTS``) at its end.
+
+    Rows are users in the order of their keys; a user's events are in order of time, equal times in the
+    order of the log. Events on items that the catalogue does not list are left out. Raises DataError where
+    nothing was ingested.
+    """
+    if not home.items.exists():
+        raise DataError(f"{home.path} has no catalogue yet: run `shortlist ingest FILE` first")
+    items = Items(pl.read_parquet(home.items))
+    names = [event.name for event in system.events]
+    columns = [USER, ITEM, AT, EVENT, VALUE]
+    parts = (
+        [pl.scan_parquet(home.events / "**/*.parquet", hive_partitioning=False).select(columns)]
+        if any(home.events.glob("**/*.parquet"))
+        else []
+    )
+    if more is not None:
+        parts.append(more.select(columns))
+    if not parts:
+        raise DataError(f"{home.path} has no events yet: run `shortlist ingest FILE` first")
+    positions = pl.LazyFrame({ITEM: items.keys, "position": np.arange(len(items), dtype=np.int32)})
+    codes = pl.LazyFrame({EVENT: names, "code": np.arange(len(names), dtype=np.int16)})
+    log = (
+        pl.concat(parts)
+        .with_row_index("order")
+        .join(positions, on=ITEM, how="inner")
+        .join(codes, on=EVENT, how="inner")
+        .select("order", USER, AT, "position", "code", pl.col(VALUE).cast(pl.Float32))
+        .sort(USER, AT, "order")
+        .collect(engine="streaming")
+    )
+    users = log.select(pl.col(USER).rle().struct.unnest()) if len(log) else None
+    lengths = users["len"].to_numpy() if users is not None else np.zeros(0, np.int64)
+    histories = Histories(
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        items=log["position"].to_numpy().astype(np.int32),
+        at=log[AT].to_numpy().astype(np.int64),
+        event=log["code"].to_numpy().astype(np.int16),
+        value=log[VALUE].fill_null(float("nan")).to_numpy().astype(np.float32),
+    )
+    keys = users["value"].to_list() if users is not None else []
+    return Dataset(items, keys, histories, dict(read_json(home.schema)), tuple(names))
+
+
+def labels(system: System, histories: Histories) -> Mask:
+    """Which event fulfils which objective, bool[events, objectives]."""
+    value = pl.Series(histories.value).fill_nan(None)
+    table = pl.DataFrame({"value": value, AT: histories.at})
+    columns = []
+    for objective in system.objectives:
+        code = next(code for code, event in enumerate(system.events) if event is objective.event)
+        achieved = histories.event == code
+        if objective.when is not None:
+            achieved = achieved & table.select(holds=objective.when.fill_null(False))["holds"].to_numpy()
+        columns.append(achieved)
+    return np.stack(columns, axis=1) if columns else np.zeros((len(histories.items), 0), bool)

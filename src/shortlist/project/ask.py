@@ -1,0 +1,72 @@
+"""Ask the published release from this process, with the answers that the server would give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from shortlist.base.errors import NotFoundError
+from shortlist.base.threads import one_thread
+from shortlist.pipeline.release import load
+from shortlist.serving import answers
+from shortlist.serving.engine import Engine
+from shortlist.storage.home import Home
+from shortlist.storage.releases import Releases
+from shortlist.storage.sqlite import SqliteStore
+
+HISTORY = 8  # newest events that are shown of a person
+
+
+class Asker:
+    """A context that holds the published release open. Raises NotFoundError where none is published."""
+
+    def __init__(self, home: Home) -> None:
+        releases = Releases(home)
+        number = releases.current()
+        if number is None:
+            raise NotFoundError(
+                f"{home.path} has no published release: run `shortlist train FILE`, then `publish`"
+            )
+        self._store = SqliteStore(home.state)
+        self._engine = Engine(self._store)
+        self._engine.swap(releases.facts(number), load(releases.open(number)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._store.close()
+
+    def history(self, user: str, n: int = HISTORY) -> dict[str, Any]:
+        """The newest events of ``user``, as the REST answer."""
+        serving = self._engine.serving
+        history = self._engine.history(serving, user)
+        return _plain(answers.user_history(serving, user, history, n))
+
+    def recommend(self, user: str, n: int) -> dict[str, Any]:
+        """The slate of ``user``, with the fields of the REST answer that hold here."""
+        start = perf_counter()
+        with one_thread():
+            answer = self._engine.recommend(user, n)
+        return {
+            "release": answer.serving.facts.number,
+            "user": user,
+            "items": [_plain(entry) for entry in answers.slate_items(answer)],
+            "stages": [_plain(stage) for stage in answers.stages(answer)],
+            "degraded": list(answer.slates.degraded),
+            "took_ms": (perf_counter() - start) * 1000,
+        }
+
+    def explain(self, user: str, items: Sequence[str], n: int) -> list[dict[str, Any]]:
+        """Why each item is in the slate of ``user``, or why not. NotFoundError for unknown items."""
+        _, found = self._engine.explain(user, items, n)
+        return [_plain(answers.item_explanation(each)) for each in found]
+
+
+def _plain(struct: msgspec.Struct) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(struct)
+    return plain

@@ -1,0 +1,18 @@
+"""Real data for tests: in SHORTLIST_DATA, or in shared/data beside the project's folder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+BESIDE = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of public data sets; a test that needs it skips, saying so, where there is none."""
+    named = os.environ.get("SHORTLIST_DATA")
+    folder = Path(named) if named else BESIDE
+    if not folder.is_dir():
+        pytest.skip("no public data sets here: set SHORTLIST_DATA to their folder")
+    return folder
