@@ -43,31 +43,28 @@ class ALS(Source):
     def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedALS:
         """Learn item vectors, float32[items, embedding_size]."""
         X = matrix(histories, len(items))
-        solver = _Solver(self.regularization, self.unobserved_weight, len(items))
         shape = (len(items), self.embedding_size)
         start = np.random.default_rng(seed).normal(0, 0.1 / self.embedding_size**0.5, shape)
         vectors: Floats = start.astype(np.float32)
         vectors[np.diff(sparse.csc_array(X).indptr) == 0] = 0.0  # never seen, never found
         transposed = sparse.csr_array(X.T)
-        item_side = _Solver(self.regularization, self.unobserved_weight, X.shape[0])
         with one_thread():  # many small systems: threads inside each would only wait for each other
             for _ in range(self.epochs):
-                vectors = item_side.solve(transposed, solver.solve(X, vectors))
-        return FittedALS(vectors, solver, self.half_life)
+                users = FoldIn(vectors, self.regularization, self.unobserved_weight).solve(X)
+                vectors = FoldIn(users, self.regularization, self.unobserved_weight).solve(transposed)
+        return FittedALS(FoldIn(vectors, self.regularization, self.unobserved_weight), self.half_life)
 
 
-@dataclass(frozen=True)
-class _Solver:
-    """Least squares for one side, the other side's vectors given."""
+class FoldIn:
+    """Vectors of rows, the vectors of what is in the rows given: least squares, in closed form."""
 
-    regularization: float
-    unobserved_weight: float
-    others: int  # rows on the other side
+    def __init__(self, vectors: Floats, regularization: float, unobserved_weight: float) -> None:
+        self.vectors, self.regularization, self.unobserved_weight = vectors, regularization, unobserved_weight
+        self.everywhere = unobserved_weight * (vectors.T @ vectors)  # what all cells have in common
 
-    def solve(self, X: sparse.csr_array, Y: Floats) -> Floats:
-        """Vectors float32[rows] of the rows of ``X``, whose data are the weights of observed cells."""
-        size = Y.shape[1]
-        everywhere = self.unobserved_weight * (Y.T @ Y)
+    def solve(self, X: sparse.csr_array) -> Floats:
+        """float32[rows of X, embedding_size]; the data of ``X`` are the weights of observed cells."""
+        size = self.vectors.shape[1]
         lengths = np.diff(X.indptr)
         vectors = np.zeros((X.shape[0], size), np.float32)
         rows = np.argsort(lengths, kind="stable")
@@ -86,10 +83,10 @@ class _Solver:
             inside = np.arange(longest) < lengths[group][:, None]
             place = np.where(inside, place, 0)
             weights = np.where(inside, X.data[place], 0.0).astype(np.float32)
-            known = Y[X.indices[place]]  # [group, longest, size]
+            known = self.vectors[X.indices[place]]  # [group, longest, size]
             weighted = known * weights[:, :, None]
-            A = np.matmul(weighted.transpose(0, 2, 1), known) + everywhere
-            scale = self.regularization * (weights.sum(1) + self.unobserved_weight * self.others)
+            A = np.matmul(weighted.transpose(0, 2, 1), known) + self.everywhere
+            scale = self.regularization * (weights.sum(1) + self.unobserved_weight * len(self.vectors))
             A[:, np.arange(size), np.arange(size)] += scale[:, None]
             vectors[group] = np.linalg.solve(A, weighted.sum(1)[:, :, None])[:, :, 0]
             start = stop
@@ -99,14 +96,14 @@ class _Solver:
 class FittedALS(FittedSource):
     """``encode`` gives a vector for each query, float32[queries, embedding_size]."""
 
-    def __init__(self, vectors: Floats, solver: _Solver, half_life: float) -> None:
-        self.vectors, self.solver, self.half_life = vectors, solver, half_life
+    def __init__(self, fold_in: FoldIn, half_life: float) -> None:
+        self.fold_in, self.vectors, self.half_life = fold_in, fold_in.vectors, half_life
 
     def encode(self, queries: Queries) -> tuple[Histories, Floats]:
         """Fold in: the same least squares that made the user vectors in training."""
         histories = queries.histories
         W = matrix(histories, len(self.vectors), recency(histories, self.half_life))
-        return histories, self.solver.solve(W, self.vectors)
+        return histories, self.fold_in.solve(W)
 
     def search(self, encoded: tuple[Histories, Floats], n: int, allowed: Allowed) -> Found:
         """Exact: every item is scored."""
@@ -141,14 +138,13 @@ class FittedALS(FittedSource):
         return np.where(event >= 0, histories.items[event], -1).astype(np.int32)
 
     def save(self, folder: Path) -> None:
-        """Vectors, and the four numbers of the fold-in."""
-        solver = self.solver
-        knobs = np.array([solver.regularization, solver.unobserved_weight, solver.others, self.half_life])
+        """Vectors, and the three numbers of the fold-in."""
+        knobs = np.array([self.fold_in.regularization, self.fold_in.unobserved_weight, self.half_life])
         save_arrays(folder, vectors=self.vectors, knobs=knobs)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Vectors stay mapped to the file."""
-        regularization, unobserved_weight, others, half_life = load_array(folder, "knobs").tolist()
-        solver = _Solver(regularization, unobserved_weight, int(others))
-        return cls(load_array(folder, "vectors"), solver, half_life)
+        regularization, unobserved_weight, half_life = load_array(folder, "knobs").tolist()
+        vectors = load_array(folder, "vectors")
+        return cls(FoldIn(vectors, regularization, unobserved_weight), half_life)
