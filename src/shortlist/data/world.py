@@ -18,8 +18,8 @@ something personal; it moves in a straight line from the one set to the other.
 explore, to any by its popularity that day. There a slate is drawn by popularity and shown most popular first.
 Position p is looked at with probability (p + 1)⁻ᵇ. What is looked at is *viewed* with a probability that is
 the user's *affinity* to the item: the sigmoid of taste · item. What is viewed is *purchased*, some minutes
-later, with ``purchase_rate`` times the affinity. The busiest user visits a hundred times
-as often as the idlest; the busiest tenth make half of the visits.
+later, with ``purchase_rate`` times the affinity. The busiest user visits a hundred times as often as the
+idlest; the busiest tenth make half of the visits.
 
 So what the log shows is affinity bent by popularity, by position and by time. `Truth` knows each of them:
 ``affinity`` is what a person would like, ``chance`` what the person will be seen to view.
