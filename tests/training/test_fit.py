@@ -1,0 +1,128 @@
+"""Learning: examples as the pipeline would have seen them, and nothing from the future."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from shortlist import (
+    ALS,
+    EASE,
+    AlreadySeen,
+    Entity,
+    Event,
+    ItemKNN,
+    LogisticRegression,
+    Objective,
+    Popular,
+    System,
+)
+from shortlist.base.columns import DAY
+from shortlist.base.errors import DataError
+from shortlist.base.histories import Histories
+from shortlist.data.splits import by_share
+from shortlist.testing.toy import ITEMS, toy_histories, toy_items
+from shortlist.training.evaluate import evaluate
+from shortlist.training.fit import build_examples, fit, fit_sources
+from shortlist.training.gallery import gallery
+
+views = Event("view", value="v")
+system = System(
+    name="toy",
+    user=Entity("user"),
+    item=Entity("item"),
+    events=[views],
+    objectives=[Objective("viewed", views), Objective("liked", views, pl.col("value") >= 4)],
+    sources=[EASE(regularization=20, quota=12), ItemKNN(quota=12), Popular(quota=6)],
+    rankers=[LogisticRegression()],
+    filters=[AlreadySeen()],
+)
+
+
+def test_examples_are_the_pipelines_own_candidates():
+    split = by_share(toy_histories())
+    pipeline = fit_sources(system, toy_items(), split.train, {})
+    features, labels, names = build_examples(system, pipeline, split)
+    assert features.shape == (len(labels), len(names))
+    assert labels.shape[1] == 2
+    assert set(np.unique(labels)) == {0.0, 1.0}
+    assert (labels[:, 1] <= labels[:, 0]).all()  # whoever liked it viewed it
+    # every positive is something that was retrieved and done later; retrieval misses some
+    assert 0 < labels[:, 0].sum() <= len(split.test.items)
+
+
+def test_examples_know_nothing_of_what_came_after():
+    """Change everything after the split: features stay, only labels change."""
+    split = by_share(toy_histories())
+    pipeline = fit_sources(system, toy_items(), split.train, {})
+    later = split.test
+    changed = Histories(
+        later.offsets, ((later.items + 5) % ITEMS).astype(np.int32), later.at, later.event, later.value
+    )
+    before, labels, _ = build_examples(system, pipeline, split)
+    after, other_labels, _ = build_examples(system, pipeline, replace(split, test=changed))
+    assert np.array_equal(before, after, equal_nan=True)
+    assert not np.array_equal(labels, other_labels)
+
+
+def test_people_are_sampled_where_examples_would_be_too_many(monkeypatch):
+    split = by_share(toy_histories())
+    pipeline = fit_sources(system, toy_items(), split.train, {})
+    whole = len(build_examples(system, pipeline, split)[0])
+    monkeypatch.setattr("shortlist.training.fit.EXAMPLES", 600)
+    assert len(build_examples(system, pipeline, split)[0]) < whole / 2
+
+
+def test_same_seed_same_pipeline():
+    queries = toy_histories(seed=5, rows=6)
+    from shortlist.base.queries import Queries
+
+    asked = Queries(queries, np.full(6, 99 * DAY))
+    slates = [
+        fit(replace(system, sources=[ALS(embedding_size=4), Popular()]), toy_items(), toy_histories())
+        .rankers["logistic_regression"]
+        .recommend(asked, 5)
+        for _ in range(2)
+    ]
+    assert np.array_equal(slates[0].items, slates[1].items)
+    assert np.array_equal(slates[0].values, slates[1].values)
+
+
+def test_nothing_to_learn_from_is_said():
+    with pytest.raises(DataError, match="not one event"):
+        fit(system, toy_items(), Histories.empty(3))
+    never = replace(system, objectives=[Objective("loved", views, pl.col("value") > 99)])
+    with pytest.raises(DataError, match="no objective is ever reached"):
+        fit(never, toy_items(), toy_histories())
+
+
+def test_without_rankers_retrieval_is_all_there_is():
+    trained = fit(replace(system, rankers=[]), toy_items(), toy_histories())
+    assert trained.rankers == {}
+    assert trained.retrieval.ranker is None
+
+
+def test_evaluation_compares_everybody_and_chooses():
+    told = []
+    trial = evaluate(system, toy_items(), toy_histories(), told.append)
+    evaluation = trial.evaluation
+    assert [each.name for each in evaluation.contenders] == [
+        "popularity", "ease", "item_knn", "popular", "logistic_regression",
+    ]  # fmt: skip
+    assert evaluation.chosen == "logistic_regression"
+    assert evaluation.sizes.test_users == len(trial.exam.people)
+    assert {each.name for each in evaluation.ceilings} == {"ease", "item_knn", "popular", "all together"}
+    assert evaluation.contenders[-1].scoring.keys() == {"viewed", "liked"}
+    assert all(each.latency for each in evaluation.contenders)
+    quality = {each.name: each.metrics["ndcg@10"].mean for each in evaluation.contenders}
+    assert quality["ease"] > quality["popularity"]
+    assert "learning ease" in told
+    people = gallery(trial, [f"u{row}" for row in range(len(toy_histories()))])
+    assert len(people) == 4
+    assert all(len(person.slate) == 10 for person in people)
+
+
+def test_evaluation_without_rankers_chooses_the_fusion():
+    trial = evaluate(replace(system, rankers=[]), toy_items(), toy_histories())
+    assert trial.evaluation.chosen == "all sources, fused"
