@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -27,17 +28,17 @@ class Histories:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> Rows:
         """Events in each row, int64[rows]."""
         return np.diff(self.offsets)
 
-    @property
+    @cached_property
     def rows(self) -> Rows:
         """The row of each event, int64[events]."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
-    @property
+    @cached_property
     def age_rank(self) -> Rows:
         """How many later events its row has, for each event: 0 is the newest. int64[events]."""
         return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.items))

@@ -24,12 +24,11 @@ class Words:
 
     def of(self, items: Positions) -> tuple[Rows, AnyArray]:
         """The words of many items, flat: (place in ``items``, code) for each word."""
-        lengths = np.diff(self.offsets)[items]
+        starts = self.offsets[items]
+        lengths = self.offsets[items + 1] - starts
         place = np.repeat(np.arange(len(items)), lengths)
-        starts = np.cumsum(lengths) - lengths
-        return place, self.codes[
-            np.arange(len(place)) + np.repeat(self.offsets[:-1][items] - starts, lengths)
-        ]
+        before = np.cumsum(lengths) - lengths
+        return place, self.codes[np.arange(len(place)) + np.repeat(starts - before, lengths)]
 
 
 class Items:

@@ -25,10 +25,13 @@ class AffinityBlock(Block):
         """Means over the candidate's words; NaN where it has none."""
         histories, lately = queries.histories, queries.histories.last(NEWEST)
         wanted = self.words.of(candidates.items)
-        share = _Profile(histories, self.words).shares(candidates.rows, wanted)
-        share_lately = _Profile(lately, self.words).shares(candidates.rows, wanted)
-        value = _Profile(histories, self.words).values(candidates.rows, wanted)
-        return np.stack([share, share_lately, value], axis=1).astype(np.float32)
+        ever = _Profile(histories, self.words)
+        columns = [
+            ever.shares(candidates.rows, wanted),
+            _Profile(lately, self.words).shares(candidates.rows, wanted),
+            ever.values(candidates.rows, wanted),
+        ]
+        return np.stack(columns, axis=1).astype(np.float32)
 
 
 class _Profile:

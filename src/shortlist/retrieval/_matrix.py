@@ -21,13 +21,9 @@ def matrix(histories: Histories, items: int, weights: Floats | None = None) -> s
     order = np.lexsort((data, keys))
     last = np.flatnonzero(np.diff(keys[order], append=-1))
     chosen = order[last]
-    built = sparse.csr_array(
-        (data[chosen], (rows[chosen], histories.items[chosen])),
-        shape=(len(histories), items),
-        dtype=np.float32,
-    )
-    built.sort_indices()
-    return built
+    # coordinates of 32 bits: with wider ones every product would first copy the other matrix's
+    coordinates = (rows[chosen].astype(np.int32), histories.items[chosen])
+    return sparse.csr_array((data[chosen], coordinates), shape=(len(histories), items))
 
 
 def recency(histories: Histories, half_life: float) -> Floats:
