@@ -38,7 +38,12 @@ system = System(
     item=Entity("item"),
     events=[views],
     objectives=[Objective("viewed", views), Objective("liked", views, pl.col("value") >= 4, weight=0.5)],
-    sources=[EASE(regularization=20, quota=10), ItemKNN(quota=10), ALS(embedding_size=8, quota=10), Popular(quota=5)],
+    sources=[
+        EASE(regularization=20, quota=10),
+        ItemKNN(quota=10),
+        ALS(embedding_size=8, quota=10),
+        Popular(quota=5),
+    ],
     rankers=[LogisticRegression()],
     filters=[AlreadySeen(), Where(condition=pl.col("price").is_null() | (pl.col("price") != 3))],
     order=[Diversity(by="colours", strength=0.2)],
@@ -177,7 +182,9 @@ def test_a_source_that_breaks_the_rules_cannot_break_the_slate(pipeline):
             return Found(np.zeros(4, np.int64), np.array([1, 1, 3, 5], np.int32), np.ones(4, np.float32))
 
     careless = Placed("careless", 10, Careless(pipeline.sources[0].fitted))
-    slates = replace(pipeline, sources=(careless,), features=pipeline.features, ranker=None).recommend(one(1), 4)
+    slates = replace(pipeline, sources=(careless,), features=pipeline.features, ranker=None).recommend(
+        one(1), 4
+    )
     assert slates.items[0] == 5
     assert {1, 3}.isdisjoint(slates.items.tolist())
     assert len(set(slates.items.tolist())) == 4
@@ -229,7 +236,11 @@ def test_explain_tells_the_whole_way(pipeline):
 def test_explain_what_was_never_found_or_asked_for(pipeline):
     queries = one(1, 2, 4)
     far, asked_away, dead = explain(
-        pipeline, queries, np.array([39, 20, 21], np.int32), 3, where={"colours": "red"},
+        pipeline,
+        queries,
+        np.array([39, 20, 21], np.int32),
+        3,
+        where={"colours": "red"},
         live=np.arange(ITEMS) != 21,
     )
     assert far.place is None

@@ -41,6 +41,7 @@ def test_ease_is_the_solution_of_its_least_squares():
     fitted = EASE(regularization=10.0).fit(histories, items)
     X = np.zeros((len(histories), len(items)))
     X[histories.rows, histories.items] = 1
+
     # any change of B that keeps the diagonal zero makes the objective worse
     def objective(B):
         return ((X - X @ B) ** 2).sum() + 10 * (B**2).sum()
