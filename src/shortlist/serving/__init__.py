@@ -1,0 +1,1 @@
+"""The server: the current release, the newest events and deletions, and their REST interface."""

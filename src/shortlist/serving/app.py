@@ -1,0 +1,67 @@
+"""The application: engine, watch and routes put together, for one process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ASGIApp
+
+from shortlist.base.threads import one_thread
+from shortlist.pipeline.release import Release, load
+from shortlist.serving.api import ROUTES
+from shortlist.serving.edge import Edge
+from shortlist.serving.engine import Engine
+from shortlist.serving.errors import answer_to
+from shortlist.serving.metrics import Metrics
+from shortlist.serving.pages import Reference, landing
+from shortlist.serving.watch import Watch
+from shortlist.storage.home import Home
+from shortlist.storage.sqlite import SqliteStore
+
+LARGEST_BODY = 1 << 20  # bytes
+
+
+def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIApp:
+    """The server of ``home`` as an ASGI application. ``read`` loads a release's folder.
+
+    At startup it opens the store (StoreError) and takes up the current release, if one is published.
+    """
+    metrics = Metrics()
+    engine = Engine(SqliteStore(home.state))
+    watch = Watch(home, engine, metrics, read=read)
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        with one_thread():  # requests are many and small: threads inside one would only get in the way
+            watch.start()
+            try:
+                yield
+            finally:
+                watch.stop()
+                engine.store.close()
+
+    app = Litestar(
+        [*ROUTES, landing],
+        dependencies={
+            "engine": Provide(lambda: engine, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
+        },
+        exception_handlers={Exception: answer_to},
+        lifespan=[running],
+        openapi_config=OpenAPIConfig(
+            title="Shortlist",
+            version=version("shortlist"),
+            description="From millions of items to the twenty that matter to this person, now.",
+            path="/schema",
+            render_plugins=[Reference()],
+        ),
+        request_max_body_size=LARGEST_BODY,
+        logging_config=None,
+    )
+    return Edge(app, metrics)

@@ -1,0 +1,213 @@
+"""What a server does, without the web: the release in service, joined with what happened since then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from shortlist.base.errors import InvalidRequestError, NotFoundError, UnavailableError
+from shortlist.base.histories import Histories
+from shortlist.base.queries import Queries, Ragged
+from shortlist.base.suggest import did_you_mean
+from shortlist.base.types import Mask, Positions
+from shortlist.pipeline.explain import explain
+from shortlist.pipeline.explanation import Explanation
+from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.release import Release
+from shortlist.pipeline.slate import Slates
+from shortlist.storage.releases import ReleaseFacts
+from shortlist.storage.store import EventStore
+
+
+@dataclass
+class Serving:
+    """A release in service. Requests hold on to the one they began with."""
+
+    facts: ReleaseFacts
+    release: Release
+    codes: Mapping[str, int]  # event name -> code
+    state: tuple[int, Mask | None] = (0, None)  # the store's count of deletions, and the items that it leaves
+
+    @property
+    def live(self) -> Mask | None:
+        """Items that are not deleted, bool[items]; None: all."""
+        return self.state[1]
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The request path of the release."""
+        return self.release.pipeline
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A slate and the release it came from."""
+
+    serving: Serving
+    slates: Slates  # one row
+    left_out: Mapping[str, str] = field(default_factory=dict)  # given item -> why it is not in the slate
+
+
+def now() -> int:
+    """Microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class Engine:
+    """Answers from the release in service and the store. Methods may run in many threads at once.
+
+    Everything raises UnavailableError as long as no release serves, and StoreError where the store fails.
+    """
+
+    def __init__(self, store: EventStore) -> None:
+        self.store = store
+        self._serving: Serving | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Is there a release in service?"""
+        return self._serving is not None
+
+    @property
+    def serving(self) -> Serving:
+        """The release in service, with deletions as they are now."""
+        serving = self._serving
+        if serving is None:
+            raise UnavailableError(
+                "no release serves yet: train and publish one, and this server takes it up"
+            )
+        changes = self.store.deletions()
+        if changes != serving.state[0]:
+            gone = serving.pipeline.items.positions(self.store.deleted())
+            live = np.ones(len(serving.pipeline.items), bool)
+            live[gone[gone >= 0]] = False
+            serving.state = (changes, live)
+        return serving
+
+    def swap(self, facts: ReleaseFacts, release: Release) -> None:
+        """Serve ``release`` from the next request on, after it answered two trial requests.
+
+        Whatever the trial raises leaves the old release in service.
+        """
+        codes = {name: code for code, name in enumerate(release.pipeline.events)}
+        trial = Queries(Histories.empty(1), np.array([now()]))
+        release.pipeline.recommend(trial, 1)
+        if len(release.pipeline.items):
+            release.pipeline.recommend(Queries(Histories.of([[0]]), trial.at), 1)
+        self._serving = Serving(facts, release, codes)
+
+    def recommend(
+        self,
+        user: str,
+        n: int,
+        *,
+        where: Mapping[str, Any] | None = None,
+        exclude: Iterable[str] = (),
+    ) -> Answer:
+        """The slate of ``user``, without the items ``exclude`` (unknown ones do not matter)."""
+        serving = self.serving
+        live = _without(serving, serving.pipeline.items.positions(exclude))
+        queries = self._queries(serving, user)
+        return Answer(serving, serving.pipeline.recommend(queries, n, where=where, live=live))
+
+    def similar(self, item: str, n: int, *, where: Mapping[str, Any] | None = None) -> Answer:
+        """Items for somebody who did nothing but see ``item``, which itself is left out. NotFoundError."""
+        serving = self.serving
+        anchor = _position(serving, item)
+        queries = Queries(Histories.of([[anchor]], at=[[now() - 1]]), np.array([now()]))
+        live = _without(serving, np.array([anchor], np.int32))
+        return Answer(serving, serving.pipeline.recommend(queries, n, where=where, live=live))
+
+    def rank(self, user: str, items: Sequence[str]) -> Answer:
+        """The given ``items`` that are known, not deleted and not filtered, best first for ``user``."""
+        serving = self.serving
+        positions = serving.pipeline.items.positions(items)
+        known = np.unique(positions[positions >= 0])
+        given = Ragged(np.array([0, len(known)]), known)
+        slates = serving.pipeline.rank(self._queries(serving, user), given, live=serving.live)
+        left_out = {
+            item: _why_not(serving, position)
+            for item, position in zip(items, positions.tolist(), strict=True)
+            if position not in set(slates.items.tolist())
+        }
+        return Answer(serving, slates, left_out)
+
+    def explain(self, user: str, items: Sequence[str], n: int) -> tuple[Serving, list[Explanation]]:
+        """Why each of ``items`` is in the slate of ``n`` for ``user``, or why not. NotFoundError."""
+        serving = self.serving
+        positions = np.array([_position(serving, item) for item in items], np.int32)
+        queries = self._queries(serving, user)
+        return serving, explain(serving.pipeline, queries, positions, n, live=serving.live)
+
+    def history(self, serving: Serving, user: str) -> Histories:
+        """Everything ``user`` did to items of the catalogue, one row, oldest first."""
+        past = serving.release.history(user)
+        recent = self.store.recent(user, serving.release.watermark)
+        items = serving.pipeline.items.positions(event.item for event in recent)
+        codes = [serving.codes.get(event.event, -1) for event in recent]
+        newer = [
+            (item, event.at, code, np.nan if event.value is None else event.value)
+            for item, code, event in zip(items.tolist(), codes, recent, strict=True)
+            if item >= 0 and code >= 0
+        ]
+        return _continued(past, newer) if newer else past
+
+    def check_event(self, field_: str, name: str) -> None:
+        """Raise InvalidRequestError about ``field_`` where the system knows no event ``name``."""
+        serving = self._serving or self.serving
+        if name not in serving.codes:
+            raise InvalidRequestError(field_, f"no event {name!r}: {did_you_mean(name, serving.codes)}")
+
+    def item(self, key: str) -> tuple[Serving, int]:
+        """The release in service and the position of the item ``key`` in it. NotFoundError."""
+        serving = self.serving
+        return serving, _position(serving, key)
+
+    def _queries(self, serving: Serving, user: str) -> Queries:
+        """One row: ``user``, now. Events of clocks that run ahead are not hidden from their own author."""
+        history = self.history(serving, user)
+        newest = int(history.at[-1]) + 1 if len(history.at) else 0
+        return Queries(history, np.array([max(now(), newest)]))
+
+
+def _continued(past: Histories, newer: list[tuple[int, int, int, float]]) -> Histories:
+    """The one row ``past`` with newer (item, at, code, value), sorted by time; ties in order of arrival."""
+    items, at, codes, values = zip(*newer, strict=True)
+    moments = np.concatenate([past.at, np.array(at, np.int64)])
+    order = np.argsort(moments, kind="stable")
+    return Histories(
+        offsets=np.array([0, len(order)]),
+        items=np.concatenate([past.items, np.array(items, np.int32)])[order],
+        at=moments[order],
+        event=np.concatenate([past.event, np.array(codes, np.int16)])[order],
+        value=np.concatenate([past.value, np.array(values, np.float32)])[order],
+    )
+
+
+def _position(serving: Serving, item: str) -> int:
+    position = int(serving.pipeline.items.positions([item])[0])
+    if position < 0:  # no hint: to compare a key with a whole catalogue takes longer than a request may
+        raise NotFoundError(f"no item {item!r} in the catalogue of release {serving.facts.number}")
+    return position
+
+
+def _without(serving: Serving, positions: Positions) -> Mask | None:
+    """The live items but for ``positions``, of which -1 means nothing."""
+    positions = positions[positions >= 0]
+    if not len(positions):
+        return serving.live
+    live = np.ones(len(serving.pipeline.items), bool) if serving.live is None else serving.live.copy()
+    live[positions] = False
+    return live
+
+
+def _why_not(serving: Serving, position: int) -> str:
+    if position < 0:
+        return "unknown item"
+    if serving.live is not None and not serving.live[position]:
+        return "deleted"
+    return "filtered"

@@ -1,0 +1,59 @@
+"""From a posted event to one that the store accepts: its moment, its id, and what cannot be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from shortlist.base.columns import MINUTE, SECOND
+from shortlist.base.errors import InvalidRequestError
+from shortlist.serving.engine import Engine, now
+from shortlist.serving.types import MOST, EventRequest
+from shortlist.storage.store import AcceptedEvent
+
+AHEAD = 10 * MINUTE  # how far a client's clock may be ahead of ours
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def accepted(engine: Engine, posted: EventRequest | Sequence[EventRequest]) -> list[AcceptedEvent]:
+    """The posted event or events, ready for the store. InvalidRequestError names the field."""
+    if isinstance(posted, EventRequest):
+        return [_accepted(engine, posted, "")]
+    if not 0 < len(posted) <= MOST:
+        raise InvalidRequestError("body", f"a batch has 1 to {MOST} events, not {len(posted)}")
+    return [_accepted(engine, event, f"[{place}].") for place, event in enumerate(posted)]
+
+
+def _accepted(engine: Engine, posted: EventRequest, path: str) -> AcceptedEvent:
+    engine.check_event(f"{path}event", posted.event)
+    value = posted.value
+    if value is not None and not abs(value) <= _LARGEST:
+        raise InvalidRequestError(f"{path}value", "must be a finite number that fits 32 bits")
+    at = now() if posted.at is None else _moment(f"{path}at", posted.at)
+    user, item = str(posted.user), str(posted.item)
+    if posted.event_id is not None:
+        event_id = posted.event_id
+    elif posted.at is None:
+        event_id = uuid.uuid4().hex
+    else:
+        content = json.dumps([posted.event, user, item, at, value])
+        event_id = hashlib.sha256(content.encode()).hexdigest()[:32]
+    return AcceptedEvent(event_id, posted.event, user, item, at, value)
+
+
+def _moment(field: str, at: datetime | float) -> int:
+    """Microseconds since the epoch; a time without a zone is UTC."""
+    if isinstance(at, datetime):
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    if at < 0:
+        raise InvalidRequestError(field, "lies before 1970")
+    if at * SECOND > now() + AHEAD:
+        raise InvalidRequestError(
+            field, "lies in the future; numbers are seconds since 1970, not milliseconds"
+        )
+    return round(at * SECOND)
