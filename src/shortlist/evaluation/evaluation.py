@@ -101,6 +101,24 @@ class Evaluation:
         """The name of the contender that serves."""
         return self.choice.name if self.choice else None
 
+    @property
+    def leader(self) -> Contender:
+        """The contender that serves, or the best where none was chosen."""
+        if self.choice:
+            return next(each for each in self.contenders if each.name == self.choice.name)
+        return max(self.contenders, key=_quality)
+
+    @property
+    def compared(self) -> list[Contender]:
+        """The leader and the best of each other kind: enough for a comparison at a glance."""
+        others = [each for each in sorted(self.contenders, key=_quality) if each.kind != self.leader.kind]
+        best = {each.kind: each for each in others}
+        return [self.leader, *sorted(best.values(), key=_quality, reverse=True)]
+
+
+def _quality(contender: Contender) -> float:
+    return contender.metrics[HEADLINE].mean
+
 
 def to_json(evaluation: Evaluation) -> bytes:
     """The evaluation as indented JSON, without the contenders' values per row."""

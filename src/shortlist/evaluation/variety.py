@@ -41,7 +41,7 @@ def novelty(found: Found, k: int, counts: AnyArray, rows: int) -> Values:
     shares = (counts + 1.0) / (counts.sum() + len(counts))
     near = places(found.rows) < k
     at, surprise = found.rows[near], -np.log2(shares)[found.items[near]]
-    return _ratio(np.bincount(at, surprise, rows), np.bincount(at, minlength=rows).astype(np.float64))
+    return _ratio(np.bincount(at, surprise, rows), np.bincount(at, minlength=rows))
 
 
 def diversity(found: Found, k: int, tags: pl.Series, rows: int) -> Values:
@@ -85,7 +85,7 @@ def _indicators(tags: pl.Series) -> csr_array:
     return csr_array((np.ones(len(codes), np.int32), (table["item"].to_numpy(), codes)), shape=shape)
 
 
-def _ratio(sums: Values, counts: Values) -> Values:
+def _ratio(sums: AnyArray, counts: AnyArray) -> Values:
     """``sums`` over ``counts``, NaN where a count is 0."""
     means: Values = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
     return means

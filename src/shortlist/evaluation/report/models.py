@@ -1,0 +1,115 @@
+"""The sections on rankers: whether their probabilities hold, what they cost, why one was chosen."""
+
+from __future__ import annotations
+
+from shortlist.evaluation.evaluation import Evaluation
+from shortlist.evaluation.names import HEADLINE, title
+from shortlist.evaluation.report.figures import milliseconds, seconds, share, size
+from shortlist.evaluation.report.markup import Node, h
+from shortlist.evaluation.report.pieces import beside, named, note, section, table
+from shortlist.evaluation.report.plots import Point, reliability, tradeoff
+from shortlist.evaluation.select import Standing
+
+SCORING = {
+    "auc": "ROC-AUC",
+    "log_loss": "Log loss",
+    "brier": "Brier",
+    "calibration_error": "Calibration error",
+    "f1": "F1",
+    "precision": "Precision",
+    "recall": "Recall",
+    "threshold": "Yes from",
+}
+
+
+def rankers(evaluation: Evaluation) -> Node | None:
+    """Whether probabilities mean what they say."""
+    judged = [
+        (each.name, objective, scoring)
+        for each in evaluation.contenders
+        for objective, scoring in each.scoring.items()
+    ]
+    if not judged:
+        return None
+    diagrams = [
+        h(
+            "figure",
+            h("figcaption", h("b", name), f" · {objective}"),
+            reliability(f"reliability-{number}", f"Reliability of {name} for {objective}", scoring),
+        )
+        for number, (name, objective, scoring) in enumerate(judged)
+    ]
+    rows = [
+        [name, objective, *(share(getattr(scoring, field)) for field in SCORING)]
+        for name, objective, scoring in judged
+    ]
+    return section(
+        "Whether the probabilities can be believed",
+        "Points on the diagonal: what is given a probability of 0.2 happens one time in five. ROC-AUC says "
+        "how often something chosen is scored above something not chosen; F1, precision and recall count a "
+        "probability of at least the last column as a yes.",
+        h("div", diagrams, class_="small-multiples"),
+        table(["", "Objective", *SCORING.values()], rows),
+    )
+
+
+def speed(evaluation: Evaluation) -> Node | None:
+    """What quality costs, and why the chosen one was chosen."""
+    choice = evaluation.choice
+    if not choice:
+        return None
+    contenders = {each.name: each for each in evaluation.contenders}
+    points = [
+        Point(
+            label=each.name,
+            kind=contenders[each.name].kind,
+            p99_ms=each.p99_ms,
+            quality=each.quality,
+            front=each.front,
+            strong=each.name == choice.name,
+        )
+        for each in choice.table
+        if each.p99_ms is not None
+    ]
+    written = title(HEADLINE)
+    plot = (
+        tradeoff("tradeoff", "Quality against latency", written, points, choice.budget_ms) if points else None
+    )
+    columns = [written, "Difference", "p50", "p99", "On disk", "Training", "Interpretability", "On the front"]
+    return section(
+        "Quality against speed",
+        choice.sentence,
+        beside(
+            h("figure", plot),
+            note(
+                "Up and to the left is better. The dotted line is the front: no contender on it is beaten in "
+                "both. The rule of choice: of those that fit the budget, the simplest that is not measurably "
+                "worse than the best. The difference below is to that best one, person by person; ≈ says that "
+                "it may be chance."
+            ),
+        ),
+        table(["", *columns], [_standing(each, evaluation) for each in choice.table]),
+    )
+
+
+def _standing(standing: Standing, evaluation: Evaluation) -> list[Node | str]:
+    """A row of the table of choice."""
+    contender = next(each for each in evaluation.contenders if each.name == standing.name)
+    return [
+        named(contender, evaluation),
+        share(standing.quality.mean),
+        _difference(standing),
+        milliseconds(contender.latency.p50_ms if contender.latency else None),
+        milliseconds(standing.p99_ms) + ("" if standing.fits else ", too slow"),
+        size(contender.size_bytes),
+        seconds(contender.training_seconds),
+        contender.interpretability + ("" if standing.allowed else ", not allowed"),
+        "yes" if standing.front else "",
+    ]
+
+
+def _difference(standing: Standing) -> str:
+    gap = standing.behind
+    if gap.low == gap.high == 0:
+        return "the best" if standing.fits else ""
+    return f"{gap.mean:+.3f}".replace("-", "−") + ("" if gap.significant else " ≈")
