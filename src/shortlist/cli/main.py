@@ -97,7 +97,6 @@ def train(file: File) -> None:
         tell("loading the log")
         data, watermark = verbs.dataset(project)
         evaluation = verbs.evaluate(project, data, tell).evaluation
-        tell("learning from the whole log")
         number = verbs.train(project, data, watermark, evaluation, tell)
     show_evaluation(out, evaluation, project.home)
     out.print(f"Release [bold]{number}[/bold] is ready: shortlist publish {number}")

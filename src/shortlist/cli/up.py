@@ -40,7 +40,6 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
         tell("loading the log")
         data, watermark = verbs.dataset(project)
         evaluation = verbs.evaluate(project, data, tell).evaluation
-        tell("learning from the whole log")
         number = verbs.train(project, data, watermark, evaluation, tell)
         tell(f"publishing release {number}")
         project.releases.publish(number)

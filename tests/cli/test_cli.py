@@ -1,0 +1,194 @@
+"""The command line as its user meets it: a real process, a small shop, every verb."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shortlist.testing.toy import toy_histories, toy_items
+
+SHOP = '''
+"""A shop."""
+from shortlist import (
+    EASE, AlreadySeen, Diversity, Entity, Event, ItemKNN, LogisticRegression, Number, Objective, Popular, System,
+    Table, Tags,
+)
+
+views = Event("view", Table("views.csv"), user="who", item="what", at="when", value="stars", value_range=(1, 5))
+system = System(
+    name="shop",
+    user=Entity("who"),
+    item=Entity("sku", Table("products.csv"), title="name", colours=Tags("colours"), price=Number("price")),
+    events=[views],
+    objectives=[Objective("viewed", views)],
+    sources=[EASE(regularization=20), ItemKNN(), Popular()],
+    rankers=[LogisticRegression()],
+    filters=[AlreadySeen()],
+    order=[Diversity(by="colours")],
+)
+'''
+
+
+def write_shop(folder: Path) -> Path:
+    """A System file and its tables."""
+    items, histories = toy_items(), toy_histories()
+    with (folder / "products.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["sku", "name", "colours", "price"])
+        for row in items.table.iter_rows(named=True):
+            rows.writerow([row["item"], row["title"], "|".join(row["colours"]), row["price"]])
+    with (folder / "views.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["who", "what", "when", "stars"])
+        for row, item, at, value in zip(
+            histories.rows, histories.items, histories.at, histories.value, strict=True
+        ):
+            rows.writerow([f"u{row}", items.keys[item], 1_700_000_000 + int(at) // 1_000_000, int(value)])
+    (folder / "shop.py").write_text(SHOP)
+    return folder / "shop.py"
+
+
+def run(folder: Path, *arguments: str, status: int = 0) -> str:
+    """The output of ``shortlist ARGUMENTS`` in ``folder``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "shortlist", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CI": "true", "COLUMNS": "100", "SHORTLIST_HOME": "", "NO_COLOR": "1"},
+        timeout=300,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A shop that is up, once; ``run`` can then ask it."""
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(folder)
+    told = run(folder, "up", "shop.py")
+    return folder, told
+
+
+def test_up_tells_the_whole_story(shop):
+    _, told = shop
+    for part in (
+        "learning ease",
+        "logistic_regression ◀ serves",
+        "popularity",
+        "publishing release 1",
+        "report.html",
+        "their slate now",
+        "the request, stage by stage",
+        "why the first?",
+        "curl 'http://127.0.0.1",
+    ):
+        assert part in told
+
+
+def test_up_writes_a_report_and_a_release(shop):
+    folder, _ = shop
+    home = folder / ".shortlist" / "shop"
+    assert "<svg" in (home / "evaluation" / "report.html").read_text()
+    evaluation = json.loads((home / "evaluation" / "evaluation.json").read_text())
+    assert evaluation["choice"]["name"] == "logistic_regression"
+    assert (home / "current").read_text().strip() == "1"
+
+
+def test_verbs_one_by_one_equal_up(tmp_path):
+    write_shop(tmp_path)
+    assert "agree" in run(tmp_path, "check", "shop.py")
+    events = len(toy_histories().items)
+    assert f"{events:,}" in run(tmp_path, "ingest", "shop.py")
+    assert "Report:" in run(tmp_path, "evaluate", "shop.py")
+    assert "shortlist publish 1" in run(tmp_path, "train", "shop.py")
+    assert "Release 1 serves" in run(tmp_path, "publish", "1")
+    assert "serves" in run(tmp_path, "releases")
+    run(tmp_path, "train", "shop.py")
+    run(tmp_path, "publish", "2")
+    run(tmp_path, "publish", "1", "--system", "shop")
+    assert re.search(r"serves\W+1\b", run(tmp_path, "releases", "--system", "shop.py"))
+
+
+def test_recommend_shows_history_and_slate(shop):
+    folder, _ = shop
+    told = run(folder, "recommend", "u5", "--n", "3")
+    assert "their slate now" in told
+    seen = {toy_items().title(item) for item in toy_histories().take(np.array([5])).items}
+    slate = re.findall(r"^ \d+ +(Item \d+)", told, re.MULTILINE)
+    assert len(slate) == 3
+    assert seen.isdisjoint(slate)
+    assert "nothing yet" in run(folder, "recommend", "nobody")
+
+
+def test_explain_says_why_and_why_not(shop):
+    folder, _ = shop
+    seen = toy_items().keys[toy_histories().take(np.array([5])).items[0]]
+    told = run(folder, "explain", "u5", seen, "i39")
+    assert "already seen" in told
+    assert "error: no item 'i999'" in run(folder, "explain", "u5", "i999", status=1)
+
+
+def test_help_teaches_every_command():
+    told = run(Path.cwd(), "--help")
+    for verb in (
+        "up",
+        "check",
+        "ingest",
+        "evaluate",
+        "train",
+        "releases",
+        "publish",
+        "serve",
+        "recommend",
+        "explain",
+    ):
+        assert verb in told
+        assert "Usage:" in run(Path.cwd(), verb, "--help")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "shp.py"], "did you mean 'shop.py'"),
+        (["publish", "7"], "no release 7"),
+        (["releases", "--system", "shp"], "did you mean 'shop'"),
+        (["check", "broken.py"], "broken.py cannot be run: NameError"),
+        (["check", "empty.py"], "declares no System"),
+    ],
+)
+def test_mistakes_are_one_sentence(shop, arguments, message):
+    folder, _ = shop
+    (folder / "broken.py").write_text("Systm()")
+    (folder / "empty.py").write_text("")
+    told = run(folder, *arguments, status=1)
+    assert message in told
+    assert "Traceback" not in told
+
+
+def test_a_dirty_table_is_told_and_the_good_rows_are_kept(tmp_path):
+    write_shop(tmp_path)
+    with (tmp_path / "views.csv").open("a") as file:
+        file.write("u1,i3,yesterday,3\nu1,i4,1700000000,9\n,i5,1700000000,3\n")
+    told = run(tmp_path, "ingest", "shop.py")
+    assert f"{len(toy_histories().items):,}" in told
+    assert "quarantine" in told
+
+
+def test_check_reports_every_problem_at_once(tmp_path):
+    write_shop(tmp_path)
+    declared = (tmp_path / "shop.py").read_text()
+    (tmp_path / "shop.py").write_text(
+        declared.replace('user="who"', 'user="whom"').replace('"price"', '"prise"')
+    )
+    told = run(tmp_path, "check", "shop.py", status=1)
+    assert "did you mean 'who'" in told
+    assert "did you mean 'price'" in told
