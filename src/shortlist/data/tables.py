@@ -12,9 +12,9 @@ from shortlist.data.delimited import Delimited
 from shortlist.data.frames import Frame
 from shortlist.data.inputs import Input
 from shortlist.data.jsonlines import JsonLines
-from shortlist.data.sql import Sql
 from shortlist.data.samples import sample
-from shortlist.system.table import Query, Rows, Sample, Table
+from shortlist.data.sql import Sql
+from shortlist.system.table import Query, Rows, Sample
 
 KINDS = {
     ".csv": "delimited",
@@ -35,7 +35,7 @@ def inputs(table: Rows, root: Path) -> list[Input]:
     if isinstance(table, Query):
         return [Sql(table, root)]
     if isinstance(table, Sample):
-        table = Table(sample(table.dataset, table.file))
+        return [_input(sample(table.dataset, table.file), f"{table.dataset}/{table.file}", None)]
     if isinstance(table.source, pl.DataFrame):
         return [Frame(table.source, "the DataFrame")]
     path = root / table.source

@@ -1,0 +1,113 @@
+"""The catalogue: the item entity's table, typed; or, without a table, the items of the events."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from shortlist.base.columns import ITEM
+from shortlist.base.files import sync, write_json
+from shortlist.data.cells import careful_key, quick_key, words
+from shortlist.data.inputs import FAULT, ROW, Input, MalformedError
+from shortlist.data.kinds import inferred, kind_name, typed
+from shortlist.data.log import scan
+from shortlist.data.rows import REASON
+from shortlist.storage.home import Home
+from shortlist.system.entity import Attribute, Entity
+
+FILE, KEY = "#file", "#key"
+TABLE = "catalogue"  # what the ledger and the quarantine call it
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """One row per item: ``item`` and the attributes; the rows that are none; and what could not be read."""
+
+    table: pl.DataFrame
+    schema: dict[str, str]  # attribute -> kind
+    rows: dict[str, int]  # file -> rows read
+    bad: pl.DataFrame  # columns file, row, reason, and the cells as words
+    warnings: list[str] = field(default_factory=list)
+
+    def save(self, home: Home) -> None:
+        """Make it the home's catalogue."""
+        _save(home, self.table, self.schema)
+
+
+def columns(entity: Entity) -> list[str]:
+    """The columns of its table that an entity names."""
+    return list(
+        dict.fromkeys([entity.key, *(_column(attribute) for attribute in entity.attributes.values())])
+    )
+
+
+def read(entity: Entity, given: list[Input]) -> Catalogue:
+    """Read and type the whole table. The first row of a key counts. Raises DataError where a file is damaged."""
+    names = columns(entity)
+    found = {each.name: _whole(each, names) for each in given}
+    rows = pl.concat(found.values(), how="vertical_relaxed")
+    rows = rows.with_columns(
+        careful_key(rows.select(quick_key(entity.key, rows.schema[entity.key])).to_series()).alias(KEY)
+    )
+    reasons = pl.coalesce(
+        FAULT,
+        pl.when(pl.col(KEY).is_null()).then(pl.lit(f"no {ITEM}")),
+        pl.when(~pl.col(KEY).is_first_distinct()).then(pl.lit("duplicate")),
+    )
+    rows = rows.with_columns(reasons.alias(REASON))
+    bad = rows.filter(pl.col(REASON).is_not_null()).select(
+        pl.col(FILE).alias("file"),
+        pl.col(ROW).alias("row"),
+        pl.col(REASON).alias("reason"),
+        *(words(name, rows.schema[name]).alias(f"cell {name}") for name in names),
+    )
+    rows = rows.filter(pl.col(REASON).is_null())
+    table, schema, warnings = {ITEM: rows[KEY]}, {}, []
+    for name, declared in entity.attributes.items():
+        cells = rows[_column(declared)]
+        attribute = declared if isinstance(declared, Attribute) else inferred(name, cells)
+        table[name], schema[name] = typed(attribute, cells), kind_name(attribute)
+        unread = rows.filter(table[name].is_null() & cells.is_not_null())
+        if len(unread):
+            file, row, cell = unread.select(FILE, ROW, words(cells.name, cells.dtype)).row(0)
+            warnings.append(
+                f"{file}: {len(unread):,} cells of {cells.name!r} are no {schema[name]} and stay empty: "
+                f"the first is {cell!r} in row {row:,}"
+            )
+    return Catalogue(
+        pl.DataFrame(table), schema, {name: len(each) for name, each in found.items()}, bad, warnings
+    )
+
+
+def from_events(home: Home) -> int:
+    """Make the items of the log the home's catalogue, in the order of their keys; how many."""
+    items = scan(home).select(pl.col(ITEM).unique()).collect(engine="streaming").sort(ITEM)
+    _save(home, items, {})
+    return len(items)
+
+
+def _whole(given: Input, names: list[str]) -> pl.DataFrame:
+    """All rows of an input; read tolerantly where the fast way stops."""
+    try:
+        batches = list(given.fast(names, lambda rows: rows))
+    except MalformedError:
+        batches = list(given.tolerant(names, lambda rows: rows))
+    empty = pl.DataFrame(schema={ROW: pl.Int64, FAULT: pl.String} | dict.fromkeys(names, pl.String))
+    rows = pl.concat(batches, how="vertical_relaxed") if batches else empty
+    return rows.select(ROW, FAULT, *names, pl.lit(given.name).alias(FILE))
+
+
+def _column(attribute: Attribute | str) -> str:
+    return attribute if isinstance(attribute, str) else attribute.column
+
+
+def _save(home: Home, table: pl.DataFrame, schema: dict[str, str]) -> None:
+    home.items.parent.mkdir(exist_ok=True)
+    write_json(home.schema, schema)
+    fresh = home.items.with_suffix(".new")
+    table.write_parquet(fresh)
+    sync(fresh)
+    os.replace(fresh, home.items)
+    sync(home.items.parent)

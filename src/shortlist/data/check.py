@@ -1,0 +1,288 @@
+"""The declaration against the data: every problem at once, before anything is ingested.
+
+Big tables of events are judged by their first rows, and the messages say so; ingest looks at all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from shortlist.base.columns import AT, DAY, ITEM, USER, VALUE
+from shortlist.base.errors import DataError
+from shortlist.data import catalogue
+from shortlist.data.inputs import SLOW_BATCH, Input, MalformedError
+from shortlist.data.problem import Problem
+from shortlist.data.rows import REASON, EventRows
+from shortlist.data.seen import identity
+from shortlist.data.tables import inputs
+from shortlist.system.event import Event, Objective
+from shortlist.system.system import System
+from shortlist.system.table import Query, Rows, Sample
+
+__all__ = ["Problem", "check"]
+
+SAMPLE = SLOW_BATCH  # rows of each event table
+EXAMPLES = 3
+FEW_EVENTS, FEW_USERS = 1000, 50
+DAYS_LIKE_20200131 = range(219, 243)  # 1970-08-08 to 1970-08-31: where such numbers lie as seconds since 1970
+
+
+def check(system: System, root: Path) -> list[Problem]:
+    """Every problem of ``system`` with its tables, which are read from the folder ``root``."""
+    problems: list[Problem] = []
+    listed = _catalogue(system, root, problems)
+    entity = system.user
+    _inputs(entity.table, catalogue.columns(entity), root, problems)
+    samples = [sample for event in system.events if (sample := _sample(event, root, problems))]
+    for sample in samples:
+        problems += _dirt(sample)
+        problems += _clock(sample)
+        problems += _unlisted(sample, listed)
+        for objective in system.objectives:
+            if objective.event is sample.event:
+                problems += _objective(objective, sample)
+    problems += _enough(system, samples)
+    return problems
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The first rows of an event's table."""
+
+    event: Event
+    file: str
+    whole: bool  # these are all its rows
+    good: pl.DataFrame
+    bad: pl.DataFrame  # with the columns of the quarantine
+
+    def share(self, rows: int) -> str:
+        count = len(self.good) + len(self.bad)
+        return f"{rows:,} of {'' if self.whole else 'the first '}{count:,} rows ({rows / max(count, 1):.1%})"
+
+
+def _inputs(table: Rows | None, columns: list[str], root: Path, problems: list[Problem]) -> list[Input]:
+    """The inputs of a table that have all its columns; what is wrong with the others is a problem."""
+    if table is None:
+        return []
+    try:
+        found = inputs(table, root)
+    except DataError as error:
+        problems.append(Problem(severity="error", file=_named(table), message=str(error)))
+        return []
+    return [each for each in found if not _missing(each, columns, problems)]
+
+
+def _missing(given: Input, columns: list[str], problems: list[Problem]) -> bool:
+    try:
+        messages = given.missing(columns)
+    except DataError as error:
+        messages = [str(error)]
+    problems += [
+        Problem(severity="error", file=given.name, message=_without(given.name, each)) for each in messages
+    ]
+    return bool(messages)
+
+
+def _catalogue(system: System, root: Path, problems: list[Problem]) -> pl.Series | None:
+    """The listed items, or None where nothing lists them."""
+    entity = system.item
+    given = _inputs(entity.table, catalogue.columns(entity), root, problems)
+    if not given:
+        return None
+    try:
+        found = catalogue.read(entity, given)
+    except DataError as error:
+        problems.append(
+            Problem(severity="error", file=given[0].name, message=_without(given[0].name, str(error)))
+        )
+        return None
+    name = given[0].name if len(given) == 1 else _named(entity.table)
+    for reason, rows in _by_reason(found.bad):
+        message = f"{len(rows):,} of {sum(found.rows.values()):,} rows: {reason}"
+        problems.append(_problem("warning", name, message, entity.key, rows))
+    problems += [
+        Problem(severity="warning", file=name, message=_without(name, each)) for each in found.warnings
+    ]
+    if not len(found.table):
+        problems.append(Problem(severity="error", file=name, message="no row is an item"))
+    return found.table[ITEM]
+
+
+def _sample(event: Event, root: Path, problems: list[Problem]) -> _Sample | None:
+    rows = EventRows(event, time.time_ns() // 1000)
+    given = _inputs(event.table, rows.columns, root, problems)
+    good, bad, whole = [], [], True
+    for each in given:
+        try:
+            batch = _head(each, rows)
+        except DataError as error:
+            problems.append(
+                Problem(severity="error", file=each.name, message=_without(each.name, str(error)))
+            )
+            continue
+        if batch is None:
+            problems.append(
+                Problem(severity="warning", file=each.name, message="it has a header and no rows")
+            )
+            continue
+        whole = whole and len(batch) < SAMPLE
+        passed, failed = rows.split(batch)
+        good.append(passed.with_columns(pl.lit(each.name).alias("#file")))
+        bad.append(rows.cells(_with_duplicates(event, passed, failed), each.name))
+    if not good:
+        return None
+    file = given[0].name if len(given) == 1 else _named(event.table)
+    return _Sample(
+        event, file, whole, pl.concat(good, how="vertical_relaxed"), pl.concat(bad, how="vertical_relaxed")
+    )
+
+
+def _head(given: Input, rows: EventRows) -> pl.DataFrame | None:
+    def prepare(table: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.prepare(table.head(SAMPLE))
+
+    try:
+        return next(given.fast(rows.columns, prepare), None)
+    except MalformedError:
+        return next(given.tolerant(rows.columns, prepare), None)
+
+
+def _with_duplicates(event: Event, good: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    twice = good.filter(~good.select(identity(event)).to_series().is_first_distinct())
+    return pl.concat([bad, twice.with_columns(pl.lit("duplicate").alias(REASON)).select(bad.columns)])
+
+
+def _dirt(sample: _Sample) -> Iterator[Problem]:
+    event = sample.event
+    columns = {
+        "user": event.user,
+        "item": event.item,
+        "time": event.at,
+        "value": event.value,
+        "event": event.id,
+    }
+    for reason, rows in _by_reason(sample.bad):
+        column = next((columns[word] for word in reason.split() if word in columns), None)
+        nothing_left = sample.whole and len(rows) == len(sample.good) + len(sample.bad)
+        yield _problem(
+            "error" if nothing_left else "warning",
+            sample.file,
+            f"{sample.share(len(rows))}: {reason}",
+            column,
+            rows,
+        )
+
+
+def _clock(sample: _Sample) -> Iterator[Problem]:
+    days = sample.good[AT] // DAY
+    if (
+        sample.event.at
+        and len(days)
+        and days.min() in DAYS_LIKE_20200131
+        and days.max() in DAYS_LIKE_20200131
+    ):
+        yield Problem(
+            severity="error",
+            file=sample.file,
+            column=sample.event.at,
+            message="read as seconds since 1970, every time is in August 1970: write days as 2020-01-31, not 20200131",
+        )
+
+
+def _unlisted(sample: _Sample, listed: pl.Series | None) -> Iterator[Problem]:
+    if listed is None:
+        return
+    rows = sample.good.filter(~pl.col(ITEM).is_in(listed.implode()))
+    if len(rows):
+        severity = "error" if len(rows) == len(sample.good) else "warning"
+        examples = tuple(repr(item) for item in rows[ITEM].unique(maintain_order=True).head(EXAMPLES))
+        yield Problem(
+            severity=severity,
+            file=sample.file,
+            column=sample.event.item,
+            message=f"{sample.share(len(rows))} are on items that the catalogue lacks; training leaves them out",
+            examples=examples,
+        )
+
+
+def _objective(objective: Objective, sample: _Sample) -> Iterator[Problem]:
+    if objective.when is None or not len(sample.good):
+        return
+    try:
+        table = sample.good.select(AT, pl.col(VALUE).cast(pl.Float32))
+        holds = table.select(objective.when.fill_null(False).alias("holds"))["holds"]
+        met, count = int(holds.sum()), len(sample.good)
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        said = str(error).splitlines()[0]
+        yield Problem(
+            severity="error",
+            file=sample.file,
+            message=f"objective {objective.name!r} cannot be evaluated: {said}",
+        )
+        return
+    if met in (0, count):
+        seen = "all" if sample.whole else "the first"
+        how = (
+            f"never holds in {seen} {count:,} events"
+            if not met
+            else f"holds in {seen} {count:,} events: there is nothing to tell apart"
+        )
+        yield Problem(
+            severity="error" if not met and sample.whole else "warning",
+            file=sample.file,
+            column=sample.event.value,
+            message=f"objective {objective.name!r} {how}",
+            examples=tuple(
+                f"value {value:g}" for value in table[VALUE].drop_nulls().unique().sort().head(EXAMPLES)
+            ),
+        )
+
+
+def _enough(system: System, samples: list[_Sample]) -> Iterator[Problem]:
+    if not any(event.table for event in system.events):
+        yield Problem(
+            severity="error", file=system.name, message="no event has a table: there is nothing to learn from"
+        )
+    if not samples or any(not sample.whole for sample in samples):
+        return
+    events = sum(len(sample.good) for sample in samples)
+    users = pl.concat([sample.good[USER] for sample in samples]).n_unique()
+    files = ", ".join(sample.file for sample in samples)
+    if events < FEW_EVENTS or users < FEW_USERS:
+        severity = "warning" if events else "error"
+        message = f"{events:,} events of {users:,} users are little to learn from"
+        yield Problem(severity=severity, file=files, message=message if events else "no row is an event")
+
+
+def _by_reason(bad: pl.DataFrame) -> Iterable[tuple[str, pl.DataFrame]]:
+    for (reason,), rows in bad.group_by("reason", maintain_order=True):
+        yield str(reason), rows
+
+
+def _problem(severity: str, file: str, message: str, column: str | None, rows: pl.DataFrame) -> Problem:
+    cell = f"cell {column}"
+    shown = rows.head(EXAMPLES)
+    cells = shown[cell].to_list() if cell in shown.columns else [None] * len(shown)
+    examples = [
+        f"row {row:,}" + (f": {text!r}" if text is not None else "")
+        for row, text in zip(shown["row"], cells, strict=True)
+    ]
+    return Problem(severity=severity, file=file, message=message, column=column, examples=tuple(examples))
+
+
+def _named(table: Rows | None) -> str:
+    if isinstance(table, Query):
+        return "query"
+    if isinstance(table, Sample):
+        return f"{table.dataset}/{table.file}"
+    return "the DataFrame" if table is None or isinstance(table.source, pl.DataFrame) else str(table.source)
+
+
+def _without(name: str, message: str) -> str:
+    """A message without the file's name at its start: the problem says it already."""
+    return message.removeprefix(name).removeprefix(":").strip()

@@ -1,0 +1,77 @@
+"""Which inputs were ingested, so that what did not change is not read again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from shortlist.base.errors import DataError
+from shortlist.base.files import checksum, read_json, write_json
+from shortlist.data.inputs import Input
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One input as it was when it was read last; DataFrames and queries have no size and no checksum."""
+
+    order: int  # its place among the inputs of its table, by when they first came
+    size: int | None = None
+    sha256: str | None = None
+
+
+class Ledger:
+    """The entries of one home, by table (an event's name, or the catalogue) and input."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        found: dict[str, Any] = read_json(path) if path.exists() else {"format": FORMAT}
+        if found["format"] > FORMAT:
+            raise DataError(
+                f"{path} has format {found['format']}, and this Shortlist reads {FORMAT}: upgrade Shortlist"
+            )
+        self._inputs = {
+            table: {name: Entry(**entry) for name, entry in entries.items()}
+            for table, entries in found.get("inputs", {}).items()
+        }
+        self._columns: dict[str, dict[str, str | None]] = found.get("columns", {})
+
+    def now(self, table: str, given: Input) -> Entry:
+        """What would be recorded of ``given`` now."""
+        entries = self._inputs.get(table, {})
+        order = entries[given.name].order if given.name in entries else len(entries)
+        if not given.path:
+            return Entry(order)
+        return Entry(order, given.path.stat().st_size, checksum(given.path))
+
+    def unchanged(self, table: str, given: Input, now: Entry) -> bool:
+        """Whether ``given`` is a file that was read as it is now."""
+        return given.path is not None and self._inputs.get(table, {}).get(given.name) == now
+
+    def record(self, table: str, given: Input, entry: Entry) -> None:
+        """Remember that ``given`` was read, durably."""
+        self._inputs.setdefault(table, {})[given.name] = entry
+        self._save()
+
+    def read_alike(self, table: str, columns: dict[str, str | None]) -> bool:
+        """Whether what was read of ``table`` was read from the same columns; remembers them from now on."""
+        before = self._columns.get(table, columns)
+        self._columns[table] = columns
+        return before == columns or table not in self._inputs
+
+    def names(self, table: str) -> set[str]:
+        """The inputs of ``table`` that were read."""
+        return set(self._inputs.get(table, ()))
+
+    def forget(self, table: str) -> None:
+        """Take every input of ``table`` for unread."""
+        self._inputs.pop(table, None)
+
+    def _save(self) -> None:
+        inputs = {
+            table: {name: asdict(entry) for name, entry in entries.items()}
+            for table, entries in self._inputs.items()
+        }
+        write_json(self._path, {"format": FORMAT, "columns": self._columns, "inputs": inputs})

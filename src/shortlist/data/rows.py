@@ -1,0 +1,140 @@
+"""From the rows of a table to events: parsed, checked, and for each row that is no event, why."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import polars as pl
+
+from shortlist.base.columns import AT, DAY, EVENT, EVENT_ID, ITEM, USER, VALUE
+from shortlist.data.cells import (
+    careful_key,
+    careful_moment,
+    careful_number,
+    quick_key,
+    quick_moment,
+    quick_number,
+    unsure,
+    words,
+)
+from shortlist.data.inputs import FAULT, ROW
+from shortlist.system.event import Event
+
+REASON = "#reason"
+UNSURE = "#unsure"
+
+
+class EventRows:
+    """How the rows of one input become events of one kind.
+
+    ``now`` (microseconds) bounds what time is plausible: from 1970 to a day from now. Where the event has
+    no clock, its row's place after ``first`` (microseconds) is its time.
+    """
+
+    def __init__(self, event: Event, now: int, first: int = 0) -> None:
+        self.event = event
+        self.latest = now + DAY
+        self.first = first
+        self.columns = list(
+            dict.fromkeys(filter(None, [event.user, event.item, event.at, event.value, event.id]))
+        )
+
+    def prepare(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The quick reading, inside the scan: event columns, the cells as they stood, and UNSURE."""
+        kinds = rows.collect_schema()
+        event = self.event
+        key = {name: quick_key(column, kinds[column]) for name, column in self._keys().items()}
+        at = quick_moment(event.at, kinds[event.at]) if event.at else pl.col(ROW) - 1 + self.first
+        value = quick_number(event.value, kinds[event.value]) if event.value else pl.lit(None, pl.Float64)
+        doubts = [
+            pl.col(FAULT).is_not_null(),
+            *map(unsure, key.values()),
+            at.is_null(),
+            (at < 0) | (at > self.latest),
+        ]
+        if event.value:
+            doubts.append(self._wrong(value, pl.col(event.value)) | self._outside(value))
+        return rows.select(
+            ROW,
+            FAULT,
+            *(pl.col(column).alias(_cell(column)) for column in self.columns),
+            pl.lit(event.name).alias(EVENT),
+            *(expression.alias(name) for name, expression in key.items()),
+            at.alias(AT),
+            value.alias(VALUE),
+            reduce(pl.Expr.or_, (doubt.fill_null(False) for doubt in doubts)).alias(UNSURE),
+        )
+
+    def split(self, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Events, in order; and the rows that are none, each with a REASON."""
+        doubted = batch[UNSURE]
+        if not doubted.any():
+            return batch, batch.clear().with_columns(pl.lit(None, pl.String).alias(REASON))
+        judged = self._careful(batch.filter(doubted))
+        passed = judged.filter(pl.col(REASON).is_null()).drop(REASON)
+        good = (
+            pl.concat([batch.filter(~doubted), passed]).sort(ROW) if len(passed) else batch.filter(~doubted)
+        )
+        return good, judged.filter(pl.col(REASON).is_not_null())
+
+    def cells(self, rows: pl.DataFrame, file: str) -> pl.DataFrame:
+        """Rows for the quarantine: the file, the row's number (1 is the first row of data), the reason, its cells."""
+        return rows.select(
+            pl.lit(file).alias("file"),
+            pl.col(ROW).alias("row"),
+            pl.col(REASON).alias("reason"),
+            *(
+                words(_cell(column), rows.schema[_cell(column)]).alias(f"cell {column}")
+                for column in self.columns
+            ),
+        )
+
+    def _keys(self) -> dict[str, str]:
+        keys = {USER: self.event.user, ITEM: self.event.item}
+        return keys | ({EVENT_ID: self.event.id} if self.event.id else {})
+
+    def _careful(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows read anew from their cells, with REASON, null where nothing is wrong."""
+        read = [careful_key(rows[name]).alias(name) for name in self._keys()]
+        for name, column, reader in [
+            (AT, self.event.at, careful_moment),
+            (VALUE, self.event.value, careful_number),
+        ]:
+            if column and rows.schema[_cell(column)] == pl.String:
+                read.append(reader(rows[_cell(column)]).alias(name))
+        return rows.with_columns(read).with_columns(pl.coalesce(self._reasons(rows.schema)).alias(REASON))
+
+    def _reasons(self, kinds: pl.Schema) -> list[pl.Expr]:
+        """What can be wrong with a row, the first that holds counts; every expression is null where all is well."""
+        event = self.event
+        filled = {column: _filled(_cell(column), kinds[_cell(column)]) for column in self.columns}
+        at, value = pl.col(AT), pl.col(VALUE)
+        tests = [(~pl.any_horizontal(filled.values()), "empty row")]
+        tests += [(pl.col(name).is_null(), f"no {name.replace('_', ' ')}") for name in self._keys()]
+        if event.at:
+            tests += [(~filled[event.at], "no time"), (at.is_null(), "time not understood")]
+        tests += [(at < 0, "time before 1970"), (at > self.latest, "time in the future")]
+        if event.value:
+            tests += [(self._wrong(value, pl.when(filled[event.value]).then(1)), "value is not a number")]
+        if event.value_range:
+            low, high = event.value_range
+            tests += [(self._outside(value), f"value outside {low:g} to {high:g}")]
+        return [pl.col(FAULT), *(pl.when(test).then(pl.lit(reason)) for test, reason in tests)]
+
+    def _wrong(self, value: pl.Expr, cell: pl.Expr) -> pl.Expr:
+        return (value.is_null() & cell.is_not_null()) | ~value.is_finite().fill_null(True)
+
+    def _outside(self, value: pl.Expr) -> pl.Expr:
+        if not self.event.value_range:
+            return pl.lit(False)
+        return ~value.is_between(*self.event.value_range).fill_null(True)
+
+
+def _cell(column: str) -> str:
+    return f"#cell {column}"
+
+
+def _filled(column: str, kind: pl.DataType) -> pl.Expr:
+    """Whether a cell holds anything."""
+    cell = pl.col(column)
+    return cell.is_not_null() & (cell.str.strip_chars() != "") if kind == pl.String else cell.is_not_null()
