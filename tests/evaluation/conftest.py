@@ -13,6 +13,7 @@ from shortlist.evaluation.report import Person, Shown
 from shortlist.evaluation.scoring import score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
+from shortlist.evaluation.verdict import verdict
 from shortlist.system.system import Requirements
 
 USERS, ITEMS, LENGTH = 400, 800, 100
@@ -68,10 +69,10 @@ def evaluation() -> Evaluation:
     merged = lists(rng, truth, 3.0)
     return Evaluation(
         system="movies",
-        split="Everything after 12 March 1998 was held out: 1,240 ratings by the 400 people who rated before and after.",
+        split="Everything after 12 March 1998 was held out: 1,240 ratings by the 400 people who rated on.",
         sizes=Sizes(943, ITEMS, 100_000, USERS),
         contenders=tuple(contenders),
-        verdict="catboost finds 2.4 times as much of what people chose next as the most popular films do.",
+        verdict=verdict(contenders, "catboost"),
         choice=choose([each for each in contenders if each.kind == "pipeline"], Requirements()),
         ceilings=(
             *(Ceiling.of(name, found[name], truth, [10, 20, 50, 100]) for name in ("popular", "als", "ease")),

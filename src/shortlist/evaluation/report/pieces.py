@@ -31,7 +31,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Content]]) -> Node:
     """A table that scrolls by itself where it is wider than the screen; a row's first cell names it."""
     head = h("thead", h("tr", [h("th", column, scope="col") for column in columns]))
     body = [h("tr", h("th", row[0], scope="row"), [h("td", cell) for cell in row[1:]]) for row in rows]
-    return h("div", h("table", head, h("tbody", body)), class_="scroll", tabindex="0")
+    return h(
+        "div",
+        h("table", head, h("tbody", body)),
+        class_="scroll",
+        tabindex="0",
+        role="group",
+        aria_label="table",
+    )
 
 
 def named(contender: Contender, evaluation: Evaluation) -> Node:

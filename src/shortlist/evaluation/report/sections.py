@@ -31,7 +31,7 @@ def _tiles(evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
     for baseline in evaluation.contenders:
         other = baseline.metrics[HEADLINE].mean
         if baseline.kind == "baseline" and baseline is not leader and other > 0:
-            yield f"Against {baseline.name}", f"{quality.mean / other:.2g}×", f"its {share(other)}"
+            yield f"Against {baseline.name}", f"{quality.mean / other:.2g}×", f"which reaches {share(other)}"
     if evaluation.ceilings:
         widest = max(evaluation.ceilings, key=lambda each: each.recall[-1].mean)
         candidates = f"{widest.sizes[-1]:.0f} candidates"

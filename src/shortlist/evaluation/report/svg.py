@@ -32,16 +32,15 @@ class Scale:
         return self.start + (at - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Four to seven round values in the range."""
+        """Round values in the range, about four to seven."""
         if self.log:
             powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            digits = (1, 2, 5) if len(powers) < 4 else (1,)
+            digits = (1, 2, 5) if self.high < 300 * self.low else (1,)
             values = [digit * 10.0**power for power in powers for digit in digits]
         else:
-            step = round_up((self.high - self.low) / 6 * (1 - 1e-9))
-            values = [
-                step * index for index in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
-            ]
+            step = round_up((self.high - self.low) / 6)
+            steps = range(math.floor(self.low / step), math.ceil(self.high / step) + 1)
+            values = [step * index for index in steps]
         slack = 1e-9 * (self.high - self.low)
         return [value for value in values if self.low - slack <= value <= self.high + slack]
 

@@ -1,0 +1,134 @@
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shortlist.base.errors import DataError, DeclarationError
+from shortlist.evaluation.bootstrap import interval
+from shortlist.evaluation.contender import Contender, Latency
+from shortlist.evaluation.select import choose, front
+from shortlist.evaluation.verdict import verdict
+from shortlist.system.system import Requirements
+
+EASY = np.linspace(0, 0.4, 400)
+
+
+def contender(
+    name: str,
+    gain: float,
+    p99: float | None,
+    complexity: int,
+    *,
+    kind: Literal["baseline", "source", "pipeline"] = "pipeline",
+    interpretability: str = "opaque",
+    noise: float = 0.02,
+) -> Contender:
+    """Someone who is better than nothing by ``gain`` on average, more for some users than for others."""
+    spread = np.random.default_rng(len(name)).normal(0, noise, len(EASY))
+    values = EASY + gain + spread - spread.mean()
+    return Contender(
+        name,
+        kind,
+        {"ndcg@10": interval(values)},
+        latency=None if p99 is None else Latency(p99 / 2, p99),
+        complexity=complexity,
+        interpretability=interpretability,
+        values={"ndcg@10": values},
+    )
+
+
+SIMPLE = contender("logistic", 0.05, 3, 1, interpretability="coefficients")
+NEAR = contender("boosted", 0.0505, 9, 2, interpretability="trees")
+FAR = contender("deep", 0.1, 40, 9)
+NEEDS = Requirements(latency_ms=100)
+
+
+def test_the_simplest_that_is_not_measurably_worse() -> None:
+    choice = choose([NEAR, SIMPLE], NEEDS)
+    assert choice.name == "logistic"
+    assert choice.sentence.startswith(
+        "logistic serves: it is simpler than boosted and not measurably worse (NDCG@10 0.250 against 0.251, "
+        "difference -0.001, 95% interval -0.00"
+    )
+    assert [each.name for each in choice.table] == ["boosted", "logistic"]
+    assert not choice.table[1].behind.significant
+
+
+def test_the_best_where_everything_simpler_is_measurably_worse() -> None:
+    choice = choose([SIMPLE, FAR], NEEDS)
+    assert choice.name == "deep"
+    assert "measurably above every simpler model (logistic is nearest with 0.250)" in choice.sentence
+    assert "p99 of 40 ms is within the 50 ms" in choice.sentence
+
+
+def test_what_is_too_slow_does_not_serve() -> None:
+    choice = choose([SIMPLE, FAR], NEEDS, share=0.3)
+    assert choice.name == "logistic"
+    assert "it alone meets the requirements" in choice.sentence
+    assert [(each.name, each.fits) for each in choice.table] == [("deep", False), ("logistic", True)]
+    assert choice.budget_ms == 30
+
+
+def test_where_nothing_is_quick_enough_the_fastest_serves_with_a_warning() -> None:
+    choice = choose([FAR, NEAR, SIMPLE], Requirements(latency_ms=1))
+    assert choice.name == "logistic"
+    assert choice.sentence.startswith("Warning: no contender answers within the 0.5 ms")
+    assert not any(each.fits for each in choice.table)
+
+
+def test_what_was_not_measured_does_not_fit() -> None:
+    unknown = contender("unknown", 0.2, None, 1)
+    assert choose([unknown, SIMPLE], NEEDS).name == "logistic"
+    alone = choose([unknown], NEEDS)
+    assert alone.sentence.startswith("Warning: no contender's latency was measured; unknown serves")
+
+
+def test_an_interpretable_system_gets_a_model_that_can_be_read() -> None:
+    needs = Requirements(interpretable=True)
+    choice = choose([FAR, NEAR, SIMPLE], needs)
+    assert choice.name == "logistic"
+    assert [each.name for each in choice.table if not each.allowed] == ["deep", "boosted"]
+    with pytest.raises(DeclarationError, match="none of these can be read off: deep, boosted"):
+        choose([FAR, NEAR], needs)
+
+
+def test_the_order_of_contenders_does_not_matter() -> None:
+    assert choose([FAR, NEAR, SIMPLE], NEEDS) == choose([SIMPLE, FAR, NEAR], NEEDS)
+
+
+def test_nothing_to_choose_from_is_said() -> None:
+    with pytest.raises(DataError, match="nothing to choose from"):
+        choose([], NEEDS)
+
+
+def test_front_by_hand() -> None:
+    points = [(1, 0.1), (2, 0.3), (3, 0.2), (3, 0.3), (4, 0.4), (float("inf"), 0.9)]
+    assert front(points) == [True, True, False, False, True, False]
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 5)), min_size=1))
+def test_the_front_holds_the_best_and_nothing_on_it_is_beaten(points: list[tuple[float, float]]) -> None:
+    kept = [point for point, is_front in zip(points, front(points), strict=True) if is_front]
+    assert max(quality for _, quality in kept) == max(quality for _, quality in points)
+    assert min(ms for ms, _ in kept) == min(ms for ms, _ in points)
+    assert not any(a[0] < b[0] and a[1] > b[1] for a in points for b in kept)
+
+
+def test_a_verdict_compares_with_the_baseline_and_the_best_source() -> None:
+    base = contender("popular", 0, 1, 0, kind="baseline")
+    weak, strong = (
+        contender(name, gain, 1, 0, kind="source") for name, gain in (("als", 0.01), ("ease", 0.05))
+    )
+    said = verdict([base, weak, strong, FAR], "deep")
+    assert said.startswith("deep reaches NDCG@10 0.300: ")
+    assert "1.5 times as good as popular (0.200)" in said
+    assert "times as good as the best source alone, ease (0.250)" in said
+    assert "not measurably different from the best source alone, ease" in verdict(
+        [strong, SIMPLE], "logistic"
+    )
+    assert "measurably below popular" in verdict(
+        [contender("popular", 0.2, 1, 0, kind="baseline"), SIMPLE], "logistic"
+    )
+    assert verdict([SIMPLE], "logistic").endswith(".")
