@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from shortlist.data.ingest import ingest
 
 from benchmarks.form import Report, run
 from shortlist import (
@@ -39,6 +38,7 @@ from shortlist.base.queries import Found, Ragged
 from shortlist.base.threads import one_thread
 from shortlist.base.top import top
 from shortlist.data.dataset import Dataset, load_dataset
+from shortlist.data.ingest import ingest
 from shortlist.data.samples import movielens_100k, movielens_small
 from shortlist.data.splits import Split, by_share
 from shortlist.evaluation.bootstrap import interval, paired

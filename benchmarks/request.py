@@ -18,7 +18,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from shortlist.data.ingest import ingest
 
 from benchmarks.form import Report, run
 from shortlist import (
@@ -41,6 +40,7 @@ from shortlist import (
 from shortlist.base.queries import Queries
 from shortlist.base.threads import one_thread
 from shortlist.data.dataset import Dataset, load_dataset
+from shortlist.data.ingest import ingest
 from shortlist.data.world import World
 from shortlist.pipeline.path import Pipeline
 from shortlist.storage.home import Home

@@ -62,9 +62,7 @@ def train(
     chosen_only = replace(
         project.system, rankers=[each for each in project.system.rankers if each.name == name]
     )
-    trained = fit(
-        chosen_only, data.items, data.histories, lambda step: tell(f"{step}, from the whole log")
-    )
+    trained = fit(chosen_only, data.items, data.histories, lambda step: tell(f"{step}, from the whole log"))
     pipeline = trained.rankers.get(name, trained.retrieval)
     chosen = next(each for each in evaluation.contenders if each.name == name)
     facts = {

@@ -34,9 +34,9 @@ class LogisticRegression(Ranker):
         self,
         features: Floats,
         labels: Floats,
-        names: Sequence[str],
+        names: Sequence[str],  # noqa: ARG002
         *,
-        seed: int = 0,  # noqa: ARG002
+        seed: int = 0,
     ) -> FittedLogisticRegression:
         """Learn with scikit-learn's L-BFGS; an objective that never or always holds becomes a constant."""
         from sklearn.linear_model import LogisticRegression as Solver

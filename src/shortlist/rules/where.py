@@ -94,7 +94,7 @@ def _between(path: str, column: pl.Expr, kind: pl.DataType, wanted: Mapping[str,
         if not _is_number(value):
             raise InvalidRequestError(f"{path}.{end}", f"{value!r} is no number")
     low, high = wanted.get("min", -math.inf), wanted.get("max", math.inf)
-    return (column >= low) & (column <= high)
+    return column.is_between(low, high)
 
 
 def _is_number(value: Any) -> bool:

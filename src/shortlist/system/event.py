@@ -43,6 +43,11 @@ class Objective:
     when: pl.Expr | None = None
     weight: float = 1.0
 
+    @property
+    def reads_value(self) -> bool:
+        """Whether ``when`` looks at the event's value."""
+        return self.when is not None and "value" in self.when.meta.root_names()
+
     def __post_init__(self) -> None:
         strange = set(self.when.meta.root_names()) - {"value", "at"} if self.when is not None else set()
         if strange:

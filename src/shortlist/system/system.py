@@ -72,14 +72,11 @@ class System:
         if not self.sources:
             yield "sources is empty: name at least one, for example Popular()"
         for objective in self.objectives:
-            if not any(objective.event is event for event in self.events):
-                yield f"objective {objective.name!r} is made from event {objective.event.name!r}, which is not in events"
-            if (
-                objective.when is not None
-                and "value" in objective.when.meta.root_names()
-                and not objective.event.value
-            ):
-                yield f"objective {objective.name!r} reads 'value', but event {objective.event.name!r} has no value column"
+            event = objective.event
+            if not any(event is each for each in self.events):
+                yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
+            if objective.reads_value and not event.value:
+                yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
