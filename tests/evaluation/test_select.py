@@ -121,14 +121,13 @@ def test_a_verdict_compares_with_the_baseline_and_the_best_source() -> None:
     weak, strong = (
         contender(name, gain, 1, 0, kind="source") for name, gain in (("als", 0.01), ("ease", 0.05))
     )
-    said = verdict([base, weak, strong, FAR], "deep")
-    assert said.startswith("deep reaches NDCG@10 0.300: ")
-    assert "1.5 times as good as popular (0.200)" in said
-    assert "times as good as the best source alone, ease (0.250)" in said
-    assert "not measurably different from the best source alone, ease" in verdict(
-        [strong, SIMPLE], "logistic"
+    worst = contender("nothing", -0.1, 1, 0, kind="baseline")
+    assert verdict([worst, base, weak, strong, FAR], "deep") == (
+        "deep reaches NDCG@10 0.300, 50% above the 0.200 of popular and 20% above the 0.250 of the best source "
+        "alone, ease."
     )
-    assert "measurably below popular" in verdict(
-        [contender("popular", 0.2, 1, 0, kind="baseline"), SIMPLE], "logistic"
-    )
-    assert verdict([SIMPLE], "logistic").endswith(".")
+    assert verdict([worst, FAR], "deep") == "deep reaches NDCG@10 0.300, 3.0 times the 0.100 of nothing."
+    assert verdict([SIMPLE], "logistic") == "logistic reaches NDCG@10 0.250."
+    assert "20% below the 0.250 of the best source alone, ease" in verdict([strong, base], "popular")
+    same = verdict([contender("twin", 0.0501, 1, 0, kind="source"), SIMPLE], "logistic")
+    assert "not measurably different from the 0.250 of the best source alone, twin" in same

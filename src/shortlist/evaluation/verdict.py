@@ -12,17 +12,16 @@ from shortlist.evaluation.names import HEADLINE, title
 def verdict(contenders: Sequence[Contender], chosen: str, *, seed: int = 0) -> str:
     """How ``chosen`` does against the baseline and the best source alone, with figures."""
     leader = next(each for each in contenders if each.name == chosen)
-    sentence = f"{chosen} reaches {title(HEADLINE)} {_quality(leader):.3f}"
-    rivals = [
-        max(
-            (each for each in contenders if each.kind == kind and each is not leader),
-            key=_quality,
-            default=None,
-        )
-        for kind in ("baseline", "source")
-    ]
-    parts = [_against(leader, rival, seed) for rival in rivals if rival]
-    return ": ".join([sentence, " and ".join(parts)]) + "." if parts else f"{sentence}."
+    clauses = [f"{chosen} reaches {title(HEADLINE)} {_quality(leader):.3f}"]
+    for kind, words in {"baseline": "of {}", "source": "of the best source alone, {}"}.items():
+        rivals = [each for each in contenders if each.kind == kind and each is not leader]
+        if rivals:
+            rival = max(rivals, key=_quality)
+            clauses.append(
+                f"{_against(leader, rival, seed)} the {_quality(rival):.3f} {words.format(rival.name)}"
+            )
+    first, *rest = clauses
+    return f"{first}, {' and '.join(rest)}." if rest else f"{first}."
 
 
 def _quality(contender: Contender) -> float:
@@ -30,11 +29,12 @@ def _quality(contender: Contender) -> float:
 
 
 def _against(leader: Contender, rival: Contender, seed: int) -> str:
-    gap = paired(leader.values[HEADLINE], rival.values[HEADLINE], seed)
-    words = {"baseline": rival.name, "source": f"the best source alone, {rival.name}"}[rival.kind]
-    if not gap.significant:
-        return f"not measurably different from {words} ({_quality(rival):.3f})"
-    if gap.mean < 0:
-        return f"measurably below {words} ({_quality(rival):.3f})"
-    factor = f"{_quality(leader) / _quality(rival):.2g} times as good as" if _quality(rival) else "above"
-    return f"{factor} {words} ({_quality(rival):.3f})"
+    """How the leader's quality compares, as far as can be told."""
+    if not paired(leader.values[HEADLINE], rival.values[HEADLINE], seed).significant:
+        return "not measurably different from"
+    if not _quality(rival):
+        return "above"
+    factor = _quality(leader) / _quality(rival)
+    if factor >= 2:
+        return f"{factor:.1f} times"
+    return f"{abs(factor - 1):.0%} {'above' if factor > 1 else 'below'}"

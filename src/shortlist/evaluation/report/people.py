@@ -9,7 +9,7 @@ from shortlist.evaluation.names import HEADLINE, title
 from shortlist.evaluation.report.figures import NOTHING, count, share
 from shortlist.evaluation.report.gallery import Person, Shown
 from shortlist.evaluation.report.markup import Content, Node, h
-from shortlist.evaluation.report.pieces import beside, legend, section, table
+from shortlist.evaluation.report.pieces import beside, legend, note, section, table
 from shortlist.evaluation.report.plots import Track, forest
 
 
@@ -43,8 +43,12 @@ def slices(evaluation: Evaluation) -> Node | None:
         f"{written} for some of the people. Fewer people, wider ranges.",
         beside(
             h("figure", plot, legend(compared, by_name=True)),
-            table(["", "People", *(each.name for each in compared)], rows),
+            note(
+                "Compare the contenders within a slice. Slices differ in how much there is to be found, so a "
+                "lower figure for one slice than for another need not mean that its people are served worse."
+            ),
         ),
+        table(["", "People", *(each.name for each in compared)], rows),
     )
 
 

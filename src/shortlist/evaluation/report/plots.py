@@ -74,7 +74,7 @@ def curves(name: str, title: str, ceilings: Sequence[Ceiling]) -> Node:
     x = Scale(min(sizes), max(*sizes, 1.01 * min(sizes)), 42, right - 8, log=True)
     y = _up_to(max(each.mean for ceiling in ceilings for each in ceiling.recall), bottom, top)
     ends = [(x(ceiling.sizes[-1]), y(ceiling.recall[-1].mean)) for ceiling in ceilings]
-    heights = apart([height for _, height in ends], 15, top, bottom)
+    heights = apart([height for _, height in ends], 18, top, bottom)
     drawn: list[Content] = []
     for ceiling, (end, height), label in zip(ceilings, ends, heights, strict=True):
         kind = "source" if len(ceiling.sizes) > 1 else "pipeline"

@@ -46,9 +46,9 @@ class Scale:
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 2.5, 5, 10 times a power of ten."""
+    """The next of 1, 2, 5, 10 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(digit * power for digit in (1, 2, 2.5, 5, 10) if digit * power >= value * (1 - 1e-9))
+    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= value * (1 - 1e-9))
 
 
 def frame(

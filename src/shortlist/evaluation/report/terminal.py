@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-BAR = 8  # cells of the longest bar
+BAR = 6  # cells of the longest bar
 SECOND = "recall@20"  # the other metric shown
 COLOURS = {"pipeline": "green", "source": "blue", "baseline": "bright_black"}
 
@@ -39,7 +39,7 @@ def _contenders(evaluation: Evaluation) -> Table:
     table.add_column(title(HEADLINE), justify="right")
     table.add_column("", width=BAR)
     table.add_column("95% interval", style="dim", no_wrap=True)
-    table.add_column(title(SECOND), justify="right")
+    table.add_column(title(SECOND), justify="right", no_wrap=True, min_width=len(title(SECOND)))
     table.add_column("p99", justify="right", no_wrap=True)
     for each in ranked:
         quality, colour = each.metrics[HEADLINE], COLOURS[each.kind]
