@@ -1,6 +1,13 @@
 """A small real system to serve: films of three genres, people with a favourite one each."""
 
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache
 
 import httpx
 import numpy as np
@@ -65,6 +72,7 @@ def people(seed: int) -> Histories:
     return Histories.of(rows, times, [[5.0] * 8 for _ in rows])
 
 
+@cache
 def pipeline(seed: int) -> Pipeline:
     """What the system learns from ``people``."""
     items, histories = films(), people(seed)
@@ -122,6 +130,67 @@ def publish(home, new_release) -> Callable[..., int]:
         return number
 
     return publish_
+
+
+SERVER = """
+import sys
+from pathlib import Path
+from shortlist.serving.server import serve
+from shortlist.storage.home import Home
+
+if __name__ == "__main__":
+    serve(Home.open(Path(sys.argv[1])), port=0, workers=int(sys.argv[2]))
+"""
+
+
+class ServerProcess:
+    """A server in a process group of its own, started and ready."""
+
+    def __init__(self, home: Home, workers: int) -> None:
+        command = [sys.executable, "-c", SERVER, str(home.path), str(workers)]
+        self.process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+        assert self.process.stderr is not None
+        self.address = self.process.stderr.readline().split()[-1]  # "... INFO serving at http://..."
+        until(lambda: httpx.get(f"{self.address}/ready").status_code == 200)
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes at once."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for ``condition``, which may raise while there is no server."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
+            if condition():
+                return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., None]:
+    """Wait for a condition."""
+    return until
+
+
+@pytest.fixture
+def start(home) -> Iterator[Callable[..., ServerProcess]]:
+    """Starts servers of the home; those that are left are killed in the end."""
+    started = []
+
+    def start_(workers: int = 1) -> ServerProcess:
+        started.append(ServerProcess(home, workers))
+        return started[-1]
+
+    yield start_
+    for server in started:
+        server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -145,8 +145,9 @@ async def events(
 
     A batch is accepted whole or not at all.
     """
-    batch = accepted(engine, data)
-    known = engine.serving.pipeline.items.positions(event.item for event in batch) >= 0
+    serving = engine.serving
+    batch = accepted(serving.codes, data)
+    known = serving.pipeline.items.positions(event.item for event in batch) >= 0
     is_new = await asyncio.wrap_future(engine.store.submit(batch))
     metrics.accepted(is_new)
     return EventReceipts(

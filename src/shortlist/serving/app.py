@@ -60,6 +60,7 @@ def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIAp
             description="From millions of items to the twenty that matter to this person, now.",
             path="/schema",
             render_plugins=[Reference()],
+            use_handler_docstrings=True,
         ),
         request_max_body_size=LARGEST_BODY,
         logging_config=None,

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from shortlist.base.errors import InvalidRequestError, NotFoundError, UnavailableError
+from shortlist.base.errors import NotFoundError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries, Ragged
-from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import Mask, Positions
 from shortlist.pipeline.explain import explain
 from shortlist.pipeline.explanation import Explanation
@@ -155,12 +154,6 @@ class Engine:
             if item >= 0 and code >= 0
         ]
         return _continued(past, newer) if newer else past
-
-    def check_event(self, field_: str, name: str) -> None:
-        """Raise InvalidRequestError about ``field_`` where the system knows no event ``name``."""
-        serving = self._serving or self.serving
-        if name not in serving.codes:
-            raise InvalidRequestError(field_, f"no event {name!r}: {did_you_mean(name, serving.codes)}")
 
     def item(self, key: str) -> tuple[Serving, int]:
         """The release in service and the position of the item ``key`` in it. NotFoundError."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from shortlist.base.columns import MINUTE, SECOND
 from shortlist.base.errors import InvalidRequestError
-from shortlist.serving.engine import Engine, now
+from shortlist.base.suggest import did_you_mean
+from shortlist.serving.engine import now
 from shortlist.serving.types import MOST, EventRequest
 from shortlist.storage.store import AcceptedEvent
 
@@ -20,17 +21,22 @@ AHEAD = 10 * MINUTE  # how far a client's clock may be ahead of ours
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def accepted(engine: Engine, posted: EventRequest | Sequence[EventRequest]) -> list[AcceptedEvent]:
-    """The posted event or events, ready for the store. InvalidRequestError names the field."""
+def accepted(known: Collection[str], posted: EventRequest | Sequence[EventRequest]) -> list[AcceptedEvent]:
+    """The posted event or events, ready for the store. ``known`` are the names of declared events.
+
+    Raises InvalidRequestError that names the field.
+    """
     if isinstance(posted, EventRequest):
-        return [_accepted(engine, posted, "")]
+        return [_accepted(known, posted, "")]
     if not 0 < len(posted) <= MOST:
         raise InvalidRequestError("body", f"a batch has 1 to {MOST} events, not {len(posted)}")
-    return [_accepted(engine, event, f"[{place}].") for place, event in enumerate(posted)]
+    return [_accepted(known, event, f"[{place}].") for place, event in enumerate(posted)]
 
 
-def _accepted(engine: Engine, posted: EventRequest, path: str) -> AcceptedEvent:
-    engine.check_event(f"{path}event", posted.event)
+def _accepted(known: Collection[str], posted: EventRequest, path: str) -> AcceptedEvent:
+    if posted.event not in known:
+        hint = did_you_mean(posted.event, known)
+        raise InvalidRequestError(f"{path}event", f"no event {posted.event!r} is declared: {hint}")
     value = posted.value
     if value is not None and not abs(value) <= _LARGEST:
         raise InvalidRequestError(f"{path}value", "must be a finite number that fits 32 bits")

@@ -20,7 +20,7 @@ import uvicorn
 from shortlist.base.errors import UnavailableError
 from shortlist.pipeline.release import Release, load
 from shortlist.serving.app import application
-from shortlist.serving.workers import end_with_parent, supervise
+from shortlist.serving.workers import end_with, supervise
 from shortlist.storage.home import Home
 from shortlist.storage.sqlite import SqliteStore
 
@@ -59,7 +59,7 @@ def serve(
         else:
             with tempfile.TemporaryDirectory(prefix="shortlist-metrics-") as metrics:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-                arguments = (home, host, bound.getsockname()[1], read)
+                arguments = (os.getpid(), home, host, bound.getsockname()[1], read)
                 spawn = get_context("spawn")
                 supervise(lambda: spawn.Process(target=_worker, args=arguments, daemon=True), workers)
 
@@ -90,9 +90,9 @@ def _run(home: Home, bound: socket.socket, read: Read) -> None:
         uvicorn.Server(_config(home, read)).run([bound])
 
 
-def _worker(home: Home, host: str, port: int, read: Read) -> None:
+def _worker(parent: int, home: Home, host: str, port: int, read: Read) -> None:
     """One of several processes. Each listens for itself: on a shared socket one of them took all connections."""
-    end_with_parent()
+    end_with(parent)
     logging.config.dictConfig(_LOGGING)
     with closing(_bound(host, port, shared=True)) as bound:
         _run(home, bound, read)

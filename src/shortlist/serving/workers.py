@@ -35,9 +35,8 @@ def supervise(make: Callable[[], BaseProcess], count: int) -> None:
         worker.kill()
 
 
-def end_with_parent() -> None:
-    """Make this process end gracefully when its parent is gone, however that died."""
-    parent = os.getppid()
+def end_with(parent: int) -> None:
+    """Make this process end gracefully when its parent, the process ``parent``, is gone, however that died."""
 
     def follow() -> None:
         while os.getppid() == parent:
