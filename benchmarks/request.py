@@ -154,7 +154,7 @@ def timed(report: Report, name: str, pipeline: Pipeline, data: Dataset, requests
     report.claim(f"request with {name}, p50", float(p50), "ms")
     report.claim(f"request with {name}, p99", float(p99), "ms")
     share = float(np.median((total - kernel) / total)) * 100
-    bar = OVERHEAD if name == "cat_boost" else None
+    bar = OVERHEAD if name == "catboost" else None
     report.claim(f"overhead outside kernels with {name}, median", share, "%", at_most=bar)
 
 

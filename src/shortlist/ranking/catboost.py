@@ -25,6 +25,7 @@ class CatBoost(Ranker):
     complexity: ClassVar[int] = 2
     interpretability: ClassVar[str] = "trees"
 
+    name: str = field(default="catboost", metadata={"doc": "what slates, metrics and reports call it"})
     epochs: int = field(default=300, metadata={"doc": "trees"})
     depth: int = field(default=6, metadata={"doc": "questions in a tree"})
     learning_rate: float = field(default=0.06, metadata={"doc": "how much each tree may say"})

@@ -6,6 +6,8 @@ import platform
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import cpu_count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
@@ -22,6 +24,7 @@ from shortlist.evaluation.replay import Exam, ceilings, exam, latency, replay
 from shortlist.evaluation.scoring import Scoring, score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
+from shortlist.evaluation.verdict import verdict
 from shortlist.features.item import attributes
 from shortlist.pipeline.path import Pipeline, Placed
 from shortlist.retrieval.popular import Popular
@@ -58,7 +61,7 @@ def evaluate(system: System, items: Items, histories: Histories, tell: Tell = la
         tell(f"replaying {contender.name}")
         found[contender.name] = replay(pipeline, questions)
         judged = _judged(system, contender, found[contender.name], pipeline, questions, split)
-        contenders.append(replace(judged, latency=latency(pipeline, questions)))
+        contenders.append(replace(judged, latency=latency(pipeline, questions), size_bytes=_size(pipeline)))
     if system.rankers:
         contenders = _with_scoring(system, contenders, trained, split)
     finalists = [each for each in contenders if each.kind == "pipeline"]
@@ -69,7 +72,7 @@ def evaluate(system: System, items: Items, histories: Histories, tell: Tell = la
         split=split.how,
         sizes=Sizes(len(histories), len(items), len(histories.items), len(questions.people)),
         contenders=tuple(contenders),
-        verdict=choice.sentence,
+        verdict=verdict(contenders, choice.name, seed=system.seed),
         choice=choice,
         ceilings=tuple(ceilings(trained.retrieval, questions)),
         slices=_slices(contenders, found, questions, split, len(items)),
@@ -119,6 +122,18 @@ def _judged(
         complexity=entry.complexity,
         interpretability=entry.interpretability,
     )
+
+
+def _size(pipeline: Pipeline) -> int:
+    """Bytes of the models on disk."""
+    with TemporaryDirectory() as scratch:
+        models = [*(source.fitted for source in pipeline.sources), pipeline.ranker]
+        for place, model in enumerate(models):
+            if model is not None:
+                folder = Path(scratch) / str(place)
+                folder.mkdir()
+                model.save(folder)
+        return sum(file.stat().st_size for file in Path(scratch).rglob("*") if file.is_file())
 
 
 def _with_scoring(
