@@ -148,7 +148,13 @@ class ServerProcess:
 
     def __init__(self, home: Home, workers: int) -> None:
         command = [sys.executable, "-c", SERVER, str(home.path), str(workers)]
-        self.process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command,
+            start_new_session=True,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "TMPDIR": str(home.path)},  # where SIGKILL leaves the counters of workers
+        )
         assert self.process.stderr is not None
         self.address = self.process.stderr.readline().split()[-1]  # "... INFO serving at http://..."
         until(lambda: httpx.get(f"{self.address}/ready").status_code == 200)

@@ -1,6 +1,7 @@
 """The pages and the OpenAPI document of a running server."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -56,10 +57,13 @@ def test_request_fields_have_bounds_and_examples(client):
 
 
 def test_the_examples_of_the_reference_are_good_requests(client):
-    """Each curl command of the page, sent as it is but for names that this small catalogue does not have."""
-    page = client.get("/schema", follow_redirects=True).text.replace("&#x27;", "'").replace("&quot;", '"')
-    bodies = re.findall(r"curl -X POST '[^']*(/v1/\w+)' \\\n  -d '([^']*)'", page)
-    assert len(bodies) == 5
-    for path, body in bodies:
-        answer = client.post(path, content=body.replace('"50"', '"f50"').replace('"181"', '"f18"'))
-        assert answer.status_code == 200, (path, answer.text)
+    """Each curl command of the page, sent as it is but for items that this small catalogue does not have."""
+    page = unescape(client.get("/schema", follow_redirects=True).text)
+    commands = re.findall(r"curl(?: -X (\w+))? '([^']*)'(?: \\\n  -d '([^']*)')?", page)
+    assert len(commands) == len(re.findall("<section>", page)) == 14
+    for method, url, body in commands:
+        here = re.sub(r"/50$", "/f50", url)
+        content = body.replace('"50"', '"f50"').replace('"181"', '"f18"')
+        answer = client.request(method or "GET", here, content=content)
+        assert answer.status_code == 200, (method, url, answer.text)
+    assert client.put("/v1/items/f50").status_code == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 _FOLDER = Path(__file__).parent
 _SHELL = (_FOLDER / "shell.html").read_text()
 _LANDING = (_FOLDER / "landing.html").read_text()
+_EXAMPLES = {"user": "42", "item": "50"}  # of parameters in URLs
 
 
 @get("/", include_in_schema=False, media_type=MediaType.HTML)
@@ -44,20 +46,29 @@ def _page(title: str, body: str) -> str:
 
 
 def _route(base: str, path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
+    parameters = operation.get("parameters", [])
     rows = [
-        f"<tr><td><code>{escape(p['name'])}</code><td>{escape(p['in'])}<td>{escape(p.get('description', ''))}"
-        for p in operation.get("parameters", [])
+        f"<tr><td><code>{escape(p['name'])}</code><td>{escape(p['in'])}<td>{_words(p.get('description', ''))}"
+        for p in parameters
     ]
+    needed = [p["name"] for p in parameters if p["in"] == "query" and p["required"]]
+    url = base + path.format(**_EXAMPLES)
+    url += "".join(f"{'&' if place else '?'}{name}={_EXAMPLES[name]}" for place, name in enumerate(needed))
+    command = f"curl{'' if method == 'get' else ' -X ' + method.upper()} '{url}'"
     body = _example_body(operation, document)
-    command = f"curl{'' if method == 'get' else ' -X ' + method.upper()} '{base}{path}'"
     if body is not None:
         command += f" \\\n  -d '{json.dumps(body)}'"
+    title = escape(f"{method.upper()} {path}")
+    words = _words(f"{operation['summary']}. {operation['description']}")
     table = f"<table>{''.join(rows)}</table>" if rows else ""
-    title, summary = f"{method.upper()} {escape(path)}", escape(operation["summary"])
     return (
-        f"<section><h2><code>{title}</code></h2><p><b>{summary}.</b> "
-        f"{escape(operation.get('description', ''))}</p>{table}<pre>{escape(command)}</pre></section>"
+        f"<section><h2><code>{title}</code></h2><p>{words}</p>{table}<pre>{escape(command)}</pre></section>"
     )
+
+
+def _words(text: str) -> str:
+    """Text with its ``code``."""
+    return re.sub(r"`+(.+?)`+", r"<code>\1</code>", escape(text))
 
 
 def _example_body(operation: dict[str, Any], document: dict[str, Any]) -> Any:

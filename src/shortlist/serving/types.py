@@ -17,9 +17,8 @@ Count = Annotated[int, Meta(ge=1, le=MOST, description="how many items to return
 Conditions = Annotated[
     dict[str, Any],
     Meta(
-        description="attributes that items must have: a value, a list of which any will do, "
-        'or {"min": …, "max": …} for numbers',
-        examples=[{"genres": ["Comedy", "Drama"], "year": {"min": 1990}}],
+        description="attributes that items must have: a value, a list of which any will do, or a range, "
+        'as in {"genres": ["Comedy", "Drama"], "year": {"min": 1990, "max": 1999}}',
     ),
 ]
 ItemKeys = Annotated[list[ItemKey], Meta(max_length=MOST)]
