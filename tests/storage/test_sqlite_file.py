@@ -80,11 +80,25 @@ def test_a_database_with_damaged_pages(tmp_path):
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
+    with pytest.raises(StoreError, match="damaged: restore it from a copy"):
+        SqliteStore(path)
+
+
+def test_a_database_with_a_damaged_page(tmp_path):
+    path = tmp_path / "state.db"
+    store = SqliteStore(path)
+    store.accept(events(2000))
+    store.close()
+    with sqlite3.connect(path) as db:
+        root = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
     store = SqliteStore(path)
     with pytest.raises(StoreError, match="damaged"):
         store.recent("anna", 0)
     with pytest.raises(StoreError, match="damaged"):
-        store.accept(events(1))
+        store.accept(events(1, "new"))
     store.close()
 
 
@@ -93,7 +107,7 @@ def test_a_newer_format(tmp_path):
     db = sqlite3.connect(tmp_path / "state.db")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 1: upgrade"):
+    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 2: upgrade"):
         SqliteStore(tmp_path / "state.db")
 
 
@@ -116,3 +130,36 @@ def test_a_file_that_somebody_holds(tmp_path, monkeypatch):
     db.execute("ROLLBACK")
     assert store.accept(events(1)) == [True]
     store.close()
+
+
+FORMAT_1 = """
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, event TEXT NOT NULL,
+    user TEXT NOT NULL, item TEXT NOT NULL, at INTEGER NOT NULL, value REAL
+) STRICT;
+CREATE INDEX events_of_user ON events (user, sequence);
+CREATE TABLE deletions (
+    item TEXT PRIMARY KEY, deleted INTEGER NOT NULL, change INTEGER NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE exposures (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, release INTEGER NOT NULL,
+    kind TEXT NOT NULL, user TEXT, at INTEGER NOT NULL, items TEXT NOT NULL
+) STRICT;
+INSERT INTO events (event_id, event, user, item, at, value) VALUES
+    ('a', 'view', 'anna', 'x', 7, 2.5), ('b', 'view', 'bert', 'y', 5, NULL);
+INSERT INTO deletions VALUES ('y', 1, 1);
+PRAGMA user_version = 1;
+"""
+
+
+def test_an_older_format_is_brought_up_to_date(tmp_path):
+    db = sqlite3.connect(tmp_path / "state.db")
+    db.executescript(FORMAT_1)
+    db.close()
+    for _ in range(2):
+        store = SqliteStore(tmp_path / "state.db")
+        [frame] = store.scan()
+        assert frame.rows() == [("a", "view", "anna", "x", 7, 2.5, 7), ("b", "view", "bert", "y", 5, None, 5)]
+        assert (store.sequence(), store.deleted()) == (2, {"y"})
+        assert store.accept([AcceptedEvent("a", "view", "anna", "x", 7)]) == [False]
+        store.close()

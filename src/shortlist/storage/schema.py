@@ -9,20 +9,38 @@ from pathlib import Path
 
 from shortlist.base.errors import StoreError
 from shortlist.base.files import sync
+from shortlist.storage.ids import number
 
-FORMAT = 1  # of the tables below (pragma user_version); raised when they change
+FORMAT = 2  # of the tables below (pragma user_version); raised when they change
 
-_TABLES = """
+_EVENTS = """
+CREATE TABLE counter (  -- one row
+    sequence INTEGER NOT NULL,  -- the newest; never used again, even where its event is gone
+    available INTEGER NOT NULL  -- the newest stamp
+) STRICT;
+INSERT INTO counter VALUES (0, 0);
 CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,  -- never reused, even after compaction
-    event_id TEXT NOT NULL UNIQUE,
+    sequence INTEGER PRIMARY KEY,
+    event_id TEXT NOT NULL,
     event TEXT NOT NULL,
     user TEXT NOT NULL,
     item TEXT NOT NULL,
     at INTEGER NOT NULL,
-    value REAL
+    value REAL,
+    available INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX events_of_user ON events (user, sequence);
+CREATE TABLE ids (
+    number INTEGER PRIMARY KEY  -- of every event_id that was ever accepted
+) STRICT;
+CREATE TABLE forgotten (
+    user INTEGER PRIMARY KEY,  -- a number: the key itself is forgotten
+    sequence INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+"""
+
+_REST = """
 CREATE TABLE deletions (
     item TEXT PRIMARY KEY,
     deleted INTEGER NOT NULL,
@@ -53,7 +71,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def prepare(path: Path) -> None:
-    """Make the tables where there are none; refuse a file of a newer format or of somebody else."""
+    """Make the tables where there are none, or bring an older format up to date.
+
+    Refuses a file of a newer format or of somebody else.
+    """
     with translated(path):
         db = connect(path)
         try:
@@ -69,12 +90,32 @@ def prepare(path: Path) -> None:
                         "SHORTLIST_HOME at another folder"
                     )
                 if found == 0:
-                    for statement in _TABLES.split(";\n"):
-                        db.execute(statement)
+                    _run(db, _EVENTS + _REST)
+                elif found == 1:
+                    _from_format_1(db)
+                if found < FORMAT:
                     db.execute(f"PRAGMA user_version = {FORMAT}")
         finally:
             db.close()
         sync(path.parent)  # the file's own entry survives a power cut too
+
+
+def _run(db: sqlite3.Connection, statements: str) -> None:
+    """As ``executescript``, but inside the transaction that is open."""
+    for statement in statements.split(";\n"):
+        db.execute(statement)
+
+
+def _from_format_1(db: sqlite3.Connection) -> None:
+    """Format 1 had no ids apart from the events, and did not note when it accepted one: when it happened, then."""
+    db.create_function("number", 1, number, deterministic=True)
+    db.execute("DROP INDEX events_of_user")
+    db.execute("ALTER TABLE events RENAME TO events_1")
+    _run(db, _EVENTS)
+    db.execute("INSERT INTO events SELECT sequence, event_id, event, user, item, at, value, at FROM events_1")
+    db.execute("INSERT OR IGNORE INTO ids SELECT number(event_id) FROM events_1")
+    db.execute("UPDATE counter SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM events_1)")
+    db.execute("DROP TABLE events_1")
 
 
 @contextmanager

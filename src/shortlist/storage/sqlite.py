@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 
-from shortlist.base.columns import AT, EVENT, EVENT_ID, EVENTS, ITEM, USER, VALUE
+from shortlist.base.columns import AVAILABLE, EVENTS
+from shortlist.storage.frames import EVENT_FRAME, exposure_frame
 from shortlist.storage.group import GroupCommit
+from shortlist.storage.ids import number
 from shortlist.storage.schema import connect, prepare, transaction, translated
 from shortlist.storage.store import AcceptedEvent, Exposure
 
@@ -24,28 +28,10 @@ _FLUSH = 0.2  # seconds after which exposures are written even where no event co
 _PENDING = 10_000  # exposures kept in memory at most: about 30 s of a busy worker's answers
 _BATCH = 100_000  # rows of one frame of a scan
 _STATEMENT = 500  # rows of one statement
+_TRIM = 10_000  # events that one transaction lets go of
 
-_EVENT_FRAME = pl.Schema(
-    {
-        EVENT_ID: pl.String(),
-        EVENT: pl.String(),
-        USER: pl.String(),
-        ITEM: pl.String(),
-        AT: pl.Int64(),
-        VALUE: pl.Float32(),
-    }
-)
-_EXPOSURE_FRAME = pl.Schema(
-    {
-        "request": pl.String(),
-        "release": pl.Int64(),
-        "kind": pl.String(),
-        USER: pl.String(),
-        AT: pl.Int64(),
-        ITEM: pl.List(pl.String()),
-    }
-)
 _EVENTS = ", ".join(EVENTS)
+_STAMPED = f"{_EVENTS}, {AVAILABLE}"
 _EXPOSURES = ", ".join(Exposure._fields)
 
 
@@ -53,10 +39,11 @@ class SqliteStore:
     """An EventStore in the SQLite file at ``path``, made where it is absent.
 
     Write-ahead log, ``synchronous=FULL``, one writing thread per process with group commit, one reading
-    connection per thread. Raises StoreError: disk full, no permission, damaged file, newer format.
+    connection per thread. Numbers go on above ``above``, for a file that replaces a lost one. Raises
+    StoreError: disk full, no permission, damaged file, newer format.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, above: int = 0) -> None:
         prepare(path)
         self.path = path
         self.exposures_dropped = 0
@@ -64,6 +51,9 @@ class SqliteStore:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._writer = self._connect()
+        if self.sequence() < above:
+            with self._change() as db:
+                db.execute("UPDATE counter SET sequence = MAX(sequence, ?)", (above,))
         self._group: GroupCommit[Sequence[AcceptedEvent], list[bool]] = GroupCommit(self._write, idle=_FLUSH)
 
     def submit(self, events: Sequence[AcceptedEvent]) -> Future[list[bool]]:
@@ -84,12 +74,36 @@ class SqliteStore:
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """See EventStore."""
-        for rows in self._pages("events", _EVENTS, after, self.sequence() if upto is None else upto):
-            yield pl.DataFrame(rows, schema=_EVENT_FRAME, orient="row")
+        for rows in self._pages("events", _STAMPED, after, self.sequence() if upto is None else upto):
+            yield pl.DataFrame(rows, schema=EVENT_FRAME, orient="row")
 
     def sequence(self) -> int:
         """See EventStore."""
-        return self._number("SELECT MAX(sequence) FROM events")
+        return self._number("SELECT sequence FROM counter")
+
+    def trim(self, upto: int) -> None:
+        """See EventStore."""
+        while self._number("SELECT EXISTS (SELECT 1 FROM events WHERE sequence <= ?)", (upto,)):
+            with self._change() as db:  # a part at a time, so that nobody waits long
+                db.execute(
+                    "DELETE FROM events WHERE sequence IN "
+                    "(SELECT sequence FROM events WHERE sequence <= ? ORDER BY sequence LIMIT ?)",
+                    (upto, _TRIM),
+                )
+
+    def forget(self, user: str) -> None:
+        """See EventStore."""
+        with self._change() as db:
+            db.execute("DELETE FROM events WHERE user = ?", (user,))
+            db.execute("DELETE FROM exposures WHERE user = ?", (user,))
+            db.execute("UPDATE counter SET sequence = sequence + 1")
+            db.execute(
+                "INSERT OR REPLACE INTO forgotten SELECT ?, sequence, ? FROM counter", (number(user), now())
+            )
+
+    def forgotten(self, user: str) -> int:
+        """See EventStore."""
+        return self._number("SELECT MAX(sequence) FROM forgotten WHERE user = ?", (number(user),))
 
     def delete_item(self, item: str) -> None:
         """See EventStore."""
@@ -118,10 +132,12 @@ class SqliteStore:
         """See EventStore."""
         newest = self._number("SELECT MAX(sequence) FROM exposures")
         for rows in self._pages("exposures", _EXPOSURES, 0, newest):
-            shown = [(*row[:-1], json.loads(row[-1])) for row in rows]
-            frame = pl.DataFrame(shown, schema=_EXPOSURE_FRAME, orient="row")
-            place = pl.int_ranges(1, pl.col(ITEM).list.len() + 1).alias("place")
-            yield frame.with_columns(place).explode(ITEM, "place")
+            yield exposure_frame([(*row[:-1], json.loads(row[-1])) for row in rows])
+
+    def expire(self, before: int) -> None:
+        """See EventStore."""
+        with self._change() as db:
+            db.execute("DELETE FROM exposures WHERE at < ?", (before,))
 
     def close(self) -> None:
         """See EventStore."""
@@ -142,8 +158,8 @@ class SqliteStore:
         with translated(self.path):
             return list(db.execute(query, parameters))
 
-    def _number(self, query: str) -> int:
-        return int(self._read(query)[0][0] or 0)
+    def _number(self, query: str, parameters: tuple[Any, ...] = ()) -> int:
+        return int(self._read(query, parameters)[0][0] or 0)
 
     def _pages(self, table: str, columns: str, after: int, upto: int) -> Iterator[list[tuple[Any, ...]]]:
         """Rows in pages: no read transaction stays open between them, so the log can be checkpointed."""
@@ -155,19 +171,20 @@ class SqliteStore:
             after = rows[-1][0]
             yield [row[1:] for row in rows]
 
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """A durable transaction of its own, apart from the groups of events."""
+        with translated(self.path), closing(connect(self.path)) as db, transaction(db):
+            yield db
+
     def _mark(self, item: str, *, deleted: bool) -> None:
-        db = self._connect()
-        try:
-            with translated(self.path), transaction(db):
-                db.execute(
-                    "INSERT INTO deletions (item, deleted, change) "
-                    "VALUES (?, ?, (SELECT COALESCE(MAX(change), 0) + 1 FROM deletions)) "
-                    "ON CONFLICT (item) DO UPDATE SET deleted = excluded.deleted, change = excluded.change",
-                    (item, int(deleted)),
-                )
-        finally:
-            self._connections.remove(db)
-            db.close()
+        with self._change() as db:
+            db.execute(
+                "INSERT INTO deletions (item, deleted, change) "
+                "VALUES (?, ?, (SELECT COALESCE(MAX(change), 0) + 1 FROM deletions)) "
+                "ON CONFLICT (item) DO UPDATE SET deleted = excluded.deleted, change = excluded.change",
+                (item, int(deleted)),
+            )
 
     def _write(self, batches: list[Sequence[AcceptedEvent]]) -> list[list[bool]]:
         """One transaction with the events of all ``batches`` and the exposures that wait."""
@@ -177,41 +194,65 @@ class SqliteStore:
         try:
             with translated(self.path), transaction(self._writer):
                 answers = _insert_events(self._writer, batches)
-                rows = [(*exposure[:-1], json.dumps(exposure.items)) for exposure in exposures]
-                _insert(self._writer, "exposures", Exposure._fields, rows)
+                _insert_exposures(self._writer, exposures)
         except BaseException:
             self.exposures_dropped += len(exposures)
             raise
         return answers
 
 
+def now() -> int:
+    """Microseconds since the epoch, by a clock that may step back."""
+    return time.time_ns() // 1000
+
+
 def _insert_events(db: sqlite3.Connection, batches: list[Sequence[AcceptedEvent]]) -> list[list[bool]]:
     """Insert what is new; for each event of each batch: is it new?"""
-    seen = _known(db, [event.event_id for batch in batches for event in batch])
-    fresh: list[AcceptedEvent] = []
+    numbers = [[number(event.event_id) for event in batch] for batch in batches]
+    seen = _known(db, "SELECT number FROM ids WHERE number", [each for batch in numbers for each in batch])
+    fresh: list[int] = []
+    rows: list[tuple[Any, ...]] = []
     answers: list[list[bool]] = []
-    for batch in batches:
+    sequence, available = db.execute("SELECT sequence, available FROM counter").fetchone()
+    available = max(available, now())
+    for batch, theirs in zip(batches, numbers, strict=True):
         answers.append([])
-        for event in batch:
-            answers[-1].append(event.event_id not in seen)
-            if event.event_id not in seen:
-                seen.add(event.event_id)
-                fresh.append(event)
-    _insert(db, "events", EVENTS, fresh)
+        for event, id_ in zip(batch, theirs, strict=True):
+            answers[-1].append(id_ not in seen)
+            if id_ not in seen:
+                seen.add(id_)
+                fresh.append(id_)
+                sequence += 1
+                rows.append((sequence, *event, available))
+    if rows:
+        _insert(db, "ids", ("number",), [(id_,) for id_ in sorted(fresh)])
+        _insert(db, "events", ("sequence", *EVENTS, AVAILABLE), rows)
+        db.execute("UPDATE counter SET sequence = ?, available = ?", (sequence, available))
     return answers
+
+
+def _insert_exposures(db: sqlite3.Connection, exposures: list[Exposure]) -> None:
+    """All but those of users who were forgotten while their exposures waited."""
+    users = {each.user: number(each.user) for each in exposures if each.user is not None}
+    gone = _known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
+    if gone:
+        since = dict(db.execute("SELECT user, at FROM forgotten"))
+        exposures = [
+            each for each in exposures if each.user is None or each.at > since.get(users[each.user], -1)
+        ]
+    _insert(db, "exposures", Exposure._fields, [(*each[:-1], json.dumps(each.items)) for each in exposures])
 
 
 # Many rows a statement: each statement gives up the interpreter lock, and a thread busy with an answer
 # may keep it for milliseconds before the writer goes on.
 
 
-def _known(db: sqlite3.Connection, ids: list[str]) -> set[str]:
-    found: set[str] = set()
-    for part in _parts(ids):
+def _known(db: sqlite3.Connection, query: str, numbers: list[int]) -> set[int]:
+    """Which of ``numbers`` the query finds."""
+    found: set[int] = set()
+    for part in _parts(numbers):
         marks = ", ".join("?" * len(part))
-        found.update(
-            key for (key,) in db.execute(f"SELECT event_id FROM events WHERE event_id IN ({marks})", part)
-        )
+        found.update(key for (key,) in db.execute(f"{query} IN ({marks})", part))
     return found
 
 

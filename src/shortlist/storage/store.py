@@ -36,7 +36,11 @@ class EventStore(Protocol):
 
     Every event gets a sequence number. Numbers only grow, and who sees a number sees all below it, so "the
     log up to a number" means the same to everybody: a release carries one as its watermark.
-    Every method may raise StoreError.
+    Every event is stamped when it is accepted (``columns.AVAILABLE``); the stamps never fall as the numbers
+    grow, also when the clock steps back. Every method may raise StoreError.
+
+    The store keeps events until ``trim`` says that they lie in the log and no release needs them here; it
+    remembers their ids for ever.
     """
 
     exposures_dropped: int  # exposures that this process could not keep
@@ -54,17 +58,30 @@ class EventStore(Protocol):
     def recent(self, user: str, after: int) -> list[AcceptedEvent]:
         """The events of ``user`` with a sequence above ``after``, ordered by (at, sequence).
 
-        Sees every event that any process had accepted before the call.
+        Sees every event that any process had accepted before the call, and was not trimmed.
         """
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """Events with ``after`` < sequence <= ``upto`` (None: all) in order of sequence, in batches.
 
-        Frames have the columns ``columns.EVENTS``.
+        Frames have the columns ``columns.EVENTS`` and AVAILABLE.
         """
 
     def sequence(self) -> int:
-        """The sequence of the newest event; 0 before the first."""
+        """The newest sequence, whether its event is still here or not; 0 before the first."""
+
+    def trim(self, upto: int) -> None:
+        """Let go of the events up to ``upto``. Their ids are remembered: sent again, they change nothing."""
+
+    def forget(self, user: str) -> None:
+        """Delete every event and exposure of ``user``. Durable.
+
+        The ids of their events are remembered as numbers, so that one that is sent again does not come back.
+        What they do from now on counts as anybody's.
+        """
+
+    def forgotten(self, user: str) -> int:
+        """A sequence: what was learned of ``user`` with a lower watermark must not be used. 0: never forgotten."""
 
     def delete_item(self, item: str) -> None:
         """Take ``item`` (known to a catalogue or not) out of every slate until it is restored. Durable."""
@@ -90,6 +107,9 @@ class EventStore(Protocol):
 
         Columns: request, release, kind, user, at, item and place (in the slate, from 1).
         """
+
+    def expire(self, before: int) -> None:
+        """Delete the exposures of answers before the moment ``before`` (microseconds)."""
 
     def close(self) -> None:
         """Write what is pending and let go of the store."""
