@@ -132,14 +132,14 @@ def _sample(event: Event, root: Path, problems: list[Problem]) -> _Sample | None
             continue
         whole = whole and len(batch) < SAMPLE
         passed, failed = rows.split(batch)
-        good.append(passed.with_columns(pl.lit(each.name).alias("#file")))
-        bad.append(rows.cells(_with_duplicates(event, passed, failed), each.name))
+        first = passed.select(identity(event)).to_series().is_first_distinct()
+        twice = passed.filter(~first).with_columns(pl.lit("duplicate").alias(REASON))
+        good.append(passed.filter(first).select(USER, ITEM, AT, VALUE))
+        bad += [rows.cells(failed, each.name), rows.cells(twice, each.name)]
     if not good:
         return None
     file = given[0].name if len(given) == 1 else _named(event.table)
-    return _Sample(
-        event, file, whole, pl.concat(good, how="vertical_relaxed"), pl.concat(bad, how="vertical_relaxed")
-    )
+    return _Sample(event, file, whole, pl.concat(good), pl.concat(bad))
 
 
 def _head(given: Input, rows: EventRows) -> pl.DataFrame | None:
@@ -150,11 +150,6 @@ def _head(given: Input, rows: EventRows) -> pl.DataFrame | None:
         return next(given.fast(rows.columns, prepare), None)
     except MalformedError:
         return next(given.tolerant(rows.columns, prepare), None)
-
-
-def _with_duplicates(event: Event, good: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
-    twice = good.filter(~good.select(identity(event)).to_series().is_first_distinct())
-    return pl.concat([bad, twice.with_columns(pl.lit("duplicate").alias(REASON)).select(bad.columns)])
 
 
 def _dirt(sample: _Sample) -> Iterator[Problem]:

@@ -10,13 +10,14 @@ import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from shortlist.base.columns import AT, DAY, EVENT_ID, ITEM
+from shortlist.base.columns import AT, EVENT, EVENT_ID, ITEM
 from shortlist.base.errors import DataError, DeclarationError, StoreError
 from shortlist.data import catalogue
 from shortlist.data.inputs import Input, MalformedError, Prepare
@@ -129,19 +130,15 @@ class _Ingest:
 
     def _catalogue(self, given: list[Input]) -> None:
         entity, table = self.system.item, catalogue.TABLE
-        alike = self.ledger.read_alike(table, {name: repr(kind) for name, kind in entity.attributes.items()})
-        entries = [self.ledger.now(table, each) for each in given]
-        same = all(
-            self.ledger.unchanged(table, each, entry) for each, entry in zip(given, entries, strict=True)
+        kinds = {name: repr(kind) for name, kind in entity.attributes.items()}
+        alike = self.ledger.read_alike(table, kinds | {"key": entity.key})
+        same = (
+            alike and self.home.items.exists() and self.ledger.names(table) == {each.name for each in given}
         )
-        if (
-            same
-            and alike
-            and self.home.items.exists()
-            and self.ledger.names(table) == {each.name for each in given}
-        ):
+        if same and all(self.ledger.unchanged(table, each) for each in given):
             self.reports += [InputReport(table=table, file=each.name, unchanged=True) for each in given]
             return
+        entries = [self.ledger.entry(table, each) for each in given]
         found = catalogue.read(entity, given)
         for each in given:
             rows = found.rows[each.name]
@@ -160,15 +157,20 @@ class _Ingest:
             self.ledger.record(table, each, entry)
 
     def _events(self, event: Event, given: Input, listed: pl.Series | None) -> InputReport:
-        entry = self.ledger.now(event.name, given)
-        if self.ledger.unchanged(event.name, given, entry):
+        if self.ledger.unchanged(event.name, given):
             return InputReport(table=event.name, file=given.name, unchanged=True)
-        rows = EventRows(event, self.now, first=entry.order * SPAN)
-        try:
-            report = self._read(rows, given, given.fast, listed)
-        except MalformedError:
-            report = self._read(rows, given, given.tolerant, listed)
-        self.ledger.record(event.name, given, entry)
+        rows = EventRows(event, self.now, first=self.ledger.order(event.name, given) * SPAN)
+        with ThreadPoolExecutor(1) as beside:
+            stamp = given.stamp()
+            entry = beside.submit(self.ledger.entry, event.name, given)
+            try:
+                report = self._read(rows, given, given.fast, listed)
+            except MalformedError:
+                report = self._read(rows, given, given.tolerant, listed)
+        if given.stamp() == stamp:
+            self.ledger.record(event.name, given, entry.result())
+        else:
+            self.warnings.append(f"{given.name} changed while it was read: the next ingest reads it again")
         return report
 
     def _read(self, rows: EventRows, given: Input, read: Read, listed: pl.Series | None) -> InputReport:
@@ -187,12 +189,13 @@ class _Ingest:
                 first = seen.first(numbers.to_numpy())
                 if not first.all():
                     twice = good.filter(~first).with_columns(pl.lit("duplicate").alias(REASON))
-                    bad = pl.concat([bad, twice.select(bad.columns)])
+                    quarantine.add(rows.cells(twice, given.name))
                     good, numbers = good.filter(first), numbers.filter(first)
-                old = logged.holds(numbers.to_numpy(), (good[AT] // DAY).unique())
+                old = logged.holds(numbers.to_numpy(), good[AT])
                 if old.any():
                     good, numbers = good.filter(~old), numbers.filter(~old)
-                writer.write(good if event.id else good.with_columns(numbers.cast(pl.String).alias(EVENT_ID)))
+                ids = () if event.id else (numbers.cast(pl.String).alias(EVENT_ID),)
+                writer.write(good.with_columns(pl.lit(event.name).alias(EVENT), *ids))
                 quarantine.add(rows.cells(bad, given.name))
                 count, added, known = count + len(batch), added + len(good), known + int(old.sum())
                 unlisted += int((~good[ITEM].is_in(listed.implode())).sum()) if listed is not None else 0

@@ -52,6 +52,10 @@ class Input(ABC):
         """About how many rows it has, for progress bars; None where that is unknown."""
         return None
 
+    def stamp(self) -> int | None:
+        """When it was changed last, in nanoseconds; None where it is no file."""
+        return self.path.stat().st_mtime_ns if self.path else None
+
     def missing(self, columns: Iterable[str]) -> list[str]:
         """One message for each of ``columns`` that the input does not have."""
         known = self.columns()
@@ -67,7 +71,7 @@ def stream(rows: pl.LazyFrame, prepare: Prepare, every_cell: bool = False) -> It
 
     ``every_cell`` reads the columns too that are not used: only then are lines with too many cells noticed.
     """
-    marked = rows.with_columns(pl.col(ROW).cast(pl.Int64), pl.lit(None, pl.String).alias(FAULT))
+    marked = rows.with_columns(pl.col(ROW).cast(pl.Int64), pl.lit(None).alias(FAULT))
     how = pl.QueryOptFlags(projection_pushdown=not every_cell)
     return iter(prepare(marked).collect_batches(chunk_size=BATCH, maintain_order=True, optimizations=how))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,28 +39,33 @@ class Ledger:
         }
         self._columns: dict[str, dict[str, str | None]] = found.get("columns", {})
 
-    def now(self, table: str, given: Input) -> Entry:
-        """What would be recorded of ``given`` now."""
+    def order(self, table: str, given: Input) -> int:
+        """The place of ``given`` among the inputs of ``table``; the next free one where it is new."""
         entries = self._inputs.get(table, {})
-        order = entries[given.name].order if given.name in entries else len(entries)
-        if not given.path:
-            return Entry(order)
-        return Entry(order, given.path.stat().st_size, checksum(given.path))
+        return entries[given.name].order if given.name in entries else len(entries)
 
-    def unchanged(self, table: str, given: Input, now: Entry) -> bool:
+    def entry(self, table: str, given: Input) -> Entry:
+        """What to record of ``given`` as it is now."""
+        order = self.order(table, given)
+        return Entry(order, given.path.stat().st_size, checksum(given.path)) if given.path else Entry(order)
+
+    def unchanged(self, table: str, given: Input) -> bool:
         """Whether ``given`` is a file that was read as it is now."""
-        return given.path is not None and self._inputs.get(table, {}).get(given.name) == now
+        before = self._inputs.get(table, {}).get(given.name)
+        if before is None or given.path is None or given.path.stat().st_size != before.size:
+            return False
+        return self.entry(table, given) == before
 
     def record(self, table: str, given: Input, entry: Entry) -> None:
         """Remember that ``given`` was read, durably."""
         self._inputs.setdefault(table, {})[given.name] = entry
         self._save()
 
-    def read_alike(self, table: str, columns: dict[str, str | None]) -> bool:
+    def read_alike(self, table: str, columns: Mapping[str, str | None]) -> bool:
         """Whether what was read of ``table`` was read from the same columns; remembers them from now on."""
-        before = self._columns.get(table, columns)
-        self._columns[table] = columns
-        return before == columns or table not in self._inputs
+        before = self._columns.get(table, dict(columns))
+        self._columns[table] = dict(columns)
+        return before == dict(columns) or table not in self._inputs
 
     def names(self, table: str) -> set[str]:
         """The inputs of ``table`` that were read."""

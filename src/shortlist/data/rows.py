@@ -6,11 +6,12 @@ from functools import reduce
 
 import polars as pl
 
-from shortlist.base.columns import AT, DAY, EVENT, EVENT_ID, ITEM, USER, VALUE
+from shortlist.base.columns import AT, DAY, EVENT_ID, ITEM, USER, VALUE
 from shortlist.data.cells import (
     careful_key,
     careful_moment,
     careful_number,
+    clock,
     quick_key,
     quick_moment,
     quick_number,
@@ -22,6 +23,7 @@ from shortlist.system.event import Event
 
 REASON = "#reason"
 UNSURE = "#unsure"
+HEAD = 100  # cells that are looked at to know the form of times
 
 
 class EventRows:
@@ -44,7 +46,10 @@ class EventRows:
         kinds = rows.collect_schema()
         event = self.event
         key = {name: quick_key(column, kinds[column]) for name, column in self._keys().items()}
-        at = quick_moment(event.at, kinds[event.at]) if event.at else pl.col(ROW) - 1 + self.first
+        at = pl.col(ROW) - 1 + self.first
+        if event.at:
+            form = clock(rows.select(event.at).head(HEAD).collect().to_series())
+            at = quick_moment(event.at, kinds[event.at], form)
         value = quick_number(event.value, kinds[event.value]) if event.value else pl.lit(None, pl.Float64)
         doubts = [
             pl.col(FAULT).is_not_null(),
@@ -57,8 +62,11 @@ class EventRows:
         return rows.select(
             ROW,
             FAULT,
-            *(pl.col(column).alias(_cell(column)) for column in self.columns),
-            pl.lit(event.name).alias(EVENT),
+            *(
+                pl.col(column).alias(_cell(column))
+                for column in self.columns
+                if not self._is_key(column, kinds)
+            ),
             *(expression.alias(name) for name, expression in key.items()),
             at.alias(AT),
             value.alias(VALUE),
@@ -71,14 +79,15 @@ class EventRows:
         if not doubted.any():
             return batch, batch.clear().with_columns(pl.lit(None, pl.String).alias(REASON))
         judged = self._careful(batch.filter(doubted))
-        passed = judged.filter(pl.col(REASON).is_null()).drop(REASON)
-        good = (
-            pl.concat([batch.filter(~doubted), passed]).sort(ROW) if len(passed) else batch.filter(~doubted)
-        )
+        passed = judged.filter(pl.col(REASON).is_null())
+        good = batch.filter(~doubted)
+        if len(passed):
+            good = pl.concat([good, passed.select(batch.columns)]).sort(ROW)
         return good, judged.filter(pl.col(REASON).is_not_null())
 
     def cells(self, rows: pl.DataFrame, file: str) -> pl.DataFrame:
         """Rows for the quarantine: the file, the row's number (1 is the first row of data), the reason, its cells."""
+        rows = self._with_cells(rows)
         return rows.select(
             pl.lit(file).alias("file"),
             pl.col(ROW).alias("row"),
@@ -93,8 +102,19 @@ class EventRows:
         keys = {USER: self.event.user, ITEM: self.event.item}
         return keys | ({EVENT_ID: self.event.id} if self.event.id else {})
 
+    def _is_key(self, column: str, kinds: pl.Schema) -> bool:
+        """Whether a column's cells are keys as they stand, and need not be carried twice."""
+        return kinds[column] == pl.String and column in self._keys().values()
+
+    def _with_cells(self, rows: pl.DataFrame) -> pl.DataFrame:
+        keys = {_cell(column): name for name, column in self._keys().items()}
+        return rows.with_columns(
+            pl.col(name).alias(cell) for cell, name in keys.items() if cell not in rows.columns
+        )
+
     def _careful(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows read anew from their cells, with REASON, null where nothing is wrong."""
+        rows = self._with_cells(rows)
         read = [careful_key(rows[name]).alias(name) for name in self._keys()]
         for name, column, reader in [
             (AT, self.event.at, careful_moment),

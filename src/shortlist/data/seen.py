@@ -5,15 +5,16 @@ At 100 million rows, the chance that any two different rows get the same number 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from functools import reduce
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shortlist.base.columns import AT, EVENT, EVENT_ID, ITEM, USER, VALUE
+from shortlist.base.columns import AT, DAY, EVENT, EVENT_ID, ITEM, USER, VALUE
 from shortlist.base.types import Mask
-from shortlist.data.log import scan
+from shortlist.data.log import parts, scan
 from shortlist.storage.home import Home
 from shortlist.system.event import Event
 
@@ -21,12 +22,14 @@ Numbers = NDArray[np.uint64]
 
 
 def identity(event: Event) -> pl.Expr:
-    """The number of an event row: of its id where the table has ids, else of all its columns.
+    """The number of an event row: of its id where the table has ids, else of all its columns (it wraps around).
 
     Polars may compute it differently in another version, so it is never compared with a stored one: rows
     of the log are recognised by computing it again from their columns.
     """
-    return (pl.struct(EVENT, EVENT_ID) if event.id else pl.struct(EVENT, USER, ITEM, AT, VALUE)).hash()
+    seed = zlib.crc32(event.name.encode())
+    columns = (EVENT_ID,) if event.id else (USER, ITEM, AT, VALUE)
+    return reduce(pl.Expr.add, (pl.col(name).hash(seed + place) for place, name in enumerate(columns)))
 
 
 class Seen:
@@ -66,12 +69,16 @@ class Logged:
 
     def __init__(self, home: Home, event: Event) -> None:
         self._home = home
+        self._empty = not parts(home)
         self._event = event
         self._seen = Seen()
         self._read: set[int] = set()
 
-    def holds(self, numbers: Numbers, days: Iterable[int]) -> Mask:
-        """Which of ``numbers``, of events on ``days`` since 1970, are in the log."""
+    def holds(self, numbers: Numbers, at: pl.Series) -> Mask:
+        """Which of ``numbers``, of events at the moments ``at``, are in the log."""
+        if self._empty:
+            return np.zeros(len(numbers), np.bool_)
+        days = (at // DAY).unique()
         if not self._event.id:
             unread = set(days) - self._read
             self._read |= unread

@@ -53,7 +53,7 @@ class Sql(Input):
                 )
                 marks = [
                     pl.int_range(first, first + len(part), dtype=pl.Int64).alias(ROW),
-                    pl.lit(None, pl.String).alias(FAULT),
+                    pl.lit(None).alias(FAULT),
                 ]
                 first += len(part)
                 yield prepare(table.lazy().with_columns(marks)).collect()
