@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 import time
 
 import httpx
@@ -146,6 +147,25 @@ def test_a_fault_of_ours_is_500_and_keeps_its_secrets(home, publish, caplog):
     }
     assert "find-me" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_store_that_cannot_write_is_503_and_slates_go_on(home, publish, monkeypatch, caplog):
+    publish()
+    monkeypatch.setattr("shortlist.storage.schema._WAIT", 0.05)
+    with running(home) as address, caplog.at_level(logging.ERROR, "shortlist.serving"):
+        holder = sqlite3.connect(home.state, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        answer = httpx.post(f"{address}/v1/events", json={**EVENT, "event_id": "kept-1"})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert str(home.path) not in answer.text
+        assert answer.json()["request_id"] in caplog.text
+        assert "another process held it" in caplog.text
+        assert httpx.get(f"{address}/v1/recommend?user=u1").status_code == 200
+        holder.execute("ROLLBACK")
+        holder.close()
+        again = httpx.post(f"{address}/v1/events", json={**EVENT, "event_id": "kept-1"})
+        assert again.json()["accepted"][0]["new"], "what was not acknowledged did not happen"
 
 
 words = st.sampled_from(["u1", "f1", "rating", "genres", "Drama", "", "\x00", "ü", "0"])

@@ -13,7 +13,6 @@ from litestar.exceptions import HTTPException, ValidationException
 from shortlist.base.errors import (
     InvalidRequestError,
     NotFoundError,
-    ReleaseError,
     StoreError,
     UnavailableError,
 )
@@ -27,7 +26,6 @@ _STATUS = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
-    ReleaseError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -48,7 +46,8 @@ def answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Pro
         log.error("request %s to %s failed", request_id(request), request.url.path, exc_info=error)
         detail = "this is a fault of the server; its log has the details under the request id"
     elif isinstance(error, StoreError):
-        log.warning("request %s cannot be answered now: %s", request_id(request), error)
+        log.error("request %s to %s failed: %s", request_id(request), request.url.path, error)
+        detail = "the event store does not work now; the server's log has the details under the request id"
     problem = Problem(status.phrase, status.value, detail, request_id(request), field)
     headers = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     return Response(problem, status_code=status, media_type="application/problem+json", headers=headers)
