@@ -34,6 +34,16 @@ if TYPE_CHECKING:
     from shortlist.system.entity import Year as Year
     from shortlist.system.event import Event as Event
     from shortlist.system.event import Objective as Objective
+    from shortlist.system.features import Automatic as Automatic
+    from shortlist.system.features import Count as Count
+    from shortlist.system.features import Decayed as Decayed
+    from shortlist.system.features import Distinct as Distinct
+    from shortlist.system.features import Last as Last
+    from shortlist.system.features import Mean as Mean
+    from shortlist.system.features import Rate as Rate
+    from shortlist.system.features import Share as Share
+    from shortlist.system.features import Since as Since
+    from shortlist.system.features import Sum as Sum
     from shortlist.system.system import Requirements as Requirements
     from shortlist.system.system import System as System
     from shortlist.system.table import Query as Query
@@ -65,6 +75,16 @@ _HOME = {
     "Year": "system.entity",
     "Event": "system.event",
     "Objective": "system.event",
+    "Automatic": "system.features",
+    "Count": "system.features",
+    "Decayed": "system.features",
+    "Distinct": "system.features",
+    "Last": "system.features",
+    "Mean": "system.features",
+    "Rate": "system.features",
+    "Share": "system.features",
+    "Since": "system.features",
+    "Sum": "system.features",
     "Requirements": "system.system",
     "System": "system.system",
     "Query": "system.table",

@@ -1,20 +1,44 @@
 """Features: known values by hand, and the laws that keep training and serving alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from shortlist.base.columns import DAY
+from shortlist import (
+    Automatic,
+    Count,
+    DeclarationError,
+    Distinct,
+    Entity,
+    Event,
+    Objective,
+    Popular,
+    Rate,
+    Share,
+    System,
+)
+from shortlist.base.columns import DAY, HOUR
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 
 NOW = 61 * DAY
+views = Event("view", value="stars")
+system = System(
+    name="toy",
+    user=Entity("user"),
+    item=Entity("item"),
+    events=[views],
+    objectives=[Objective("viewed", views)],
+    sources=[Popular(name="a"), Popular(name="b")],
+)
 
 
 @pytest.fixture(scope="module")
 def features():
-    return Features.fit(toy_histories(), toy_items(), ["a", "b"])
+    return Features.fit(system, toy_items(), toy_histories())
 
 
 def candidates(rows, items):
@@ -30,12 +54,12 @@ def table(features, queries, rows, items):
 def test_the_automatic_set(features):
     assert features.names == [
         "source_a", "source_b",
-        "item_events", "item_events_30d", "item_value", "item_price",
-        "user_events", "user_days_since_last", "user_value", "user_popularity", "user_popularity_lately",
-        "colours_affinity", "colours_affinity_lately", "colours_value",
-        "brand_affinity", "brand_affinity_lately", "brand_value",
-        "price_distance", "price_distance_lately",
-        "age_released",
+        "item_price", "user_popularity", "user_popularity_lately",
+        "price_distance", "price_distance_lately", "age_released",
+        "item_view_count", "item_view_count_30d", "item_view_mean",
+        "user_view_count", "user_view_since", "user_view_mean",
+        "user_colours_view_share", "user_colours_view_share_10e", "user_colours_view_mean",
+        "user_brand_view_share", "user_brand_view_share_10e", "user_brand_view_mean",
     ]  # fmt: skip
 
 
@@ -43,26 +67,50 @@ def test_known_values(features):
     history = Histories.of([[1, 2, 21]], [[DAY, 2 * DAY, 51 * DAY]], [[5, 3, 1]])
     found = table(features, Queries(history, np.array([NOW])), [0, 0, 0], [4, 24, 7])
     counts = np.bincount(toy_histories().items, minlength=ITEMS)
-    assert np.allclose(found["item_events"], np.log1p(counts[[4, 24, 7]]))
-    assert np.allclose(found["user_events"], np.log1p(3))
-    assert np.allclose(found["user_days_since_last"], np.log1p(10))
-    assert np.allclose(found["user_value"], 3)
+    assert found["item_view_count"].tolist() == counts[[4, 24, 7]].tolist()
+    assert found["user_view_count"].tolist() == [3, 3, 3]
+    assert found["user_view_since"].tolist() == [10, 10, 10]
+    assert found["user_view_mean"].tolist() == [3, 3, 3]
     # two of three are red; item 7 is red and shiny, and item 21 is shiny too
-    assert np.allclose(found["colours_affinity"], [2 / 3, 1 / 3, (2 / 3 + 1 / 3) / 2])
-    # red was valued 5 and 3 against a mean of 3, shrunk by three events of no opinion
-    assert np.allclose(found["colours_value"][0], (2 + 0) / (2 + 3))
+    assert np.allclose(found["user_colours_view_share"], [2 / 3, 1 / 3, (2 / 3 + 1 / 3) / 2])
+    # red was valued 5 and 3, and three events' worth of the person's mean of 3 are added
+    assert np.allclose(found["user_colours_view_mean"][0], (5 + 3 + 3 * 3) / (2 + 3))
     assert np.allclose(found["price_distance"], np.array([4, 24, 7]) - 8)
-    assert np.allclose(found["age_released"], [57, 37, 54])
-    assert np.allclose(found["source_a"], [4, 24, 7])
+    assert found["age_released"].tolist() == [57, 37, 54]
+    assert found["source_a"].tolist() == [4, 24, 7]
 
 
 def test_nobody_and_nothing_known_are_missing_not_zero(features):
     found = table(features, Queries(Histories.empty(1), np.array([NOW])), [0, 0], [0, 4])
-    assert found["user_events"].tolist() == [0, 0]
-    assert np.isnan(found["user_days_since_last"]).all()
+    assert found["user_view_count"].tolist() == [0, 0]
+    assert np.isnan(found["user_view_since"]).all()
     assert np.isnan(found["price_distance"]).all()
     assert np.isnan(found["item_price"][0])  # item 0 has no price
-    assert np.isnan(found["brand_affinity"][0])  # and no brand
+    assert np.isnan(found["user_brand_view_share"][0])  # and no brand
+
+
+def test_now_equals_as_of_now(features):
+    """What training reads at the end of the log is what serving reads there."""
+    queries = replace(toy_queries(rows=8), at=np.full(8, toy_histories().at.max() + 1))
+    rows = np.repeat(np.arange(8), 10)
+    asked = candidates(rows, np.random.default_rng(0).integers(0, ITEMS, 80))
+    past = Features.fit(system, toy_items(), toy_histories()).as_of(toy_histories())
+    now = Features.fit(system, toy_items(), toy_histories())
+    assert np.allclose(past(queries, asked), now(queries, asked), equal_nan=True)
+
+
+def test_what_happens_is_felt_at_once(features):
+    fresh = Features.fit(system, toy_items(), toy_histories())
+    queries = Queries(Histories.empty(1), np.array([NOW]))
+    before = table(fresh, queries, [0], [4])["item_view_count"][0]
+    fresh.live.add(
+        np.array([4, 4]), np.array([NOW - 5, NOW + 9]), np.zeros(2, np.int16), np.array([4.0, 4.0])
+    )
+    assert (
+        table(fresh, queries, [0], [4])["item_view_count"][0] == before + 1
+    )  # the other has not happened yet
+    later = Queries(Histories.empty(1), np.array([NOW + 10]))
+    assert table(fresh, later, [0], [4])["item_view_count"][0] == before + 2
 
 
 def test_batch_equals_single_and_candidates_are_isolated(features):
@@ -75,28 +123,89 @@ def test_batch_equals_single_and_candidates_are_isolated(features):
         assert np.allclose(alone[0], together[i], atol=1e-5, equal_nan=True)
 
 
-def test_what_happens_after_the_question_changes_nothing(features):
-    """A query carries its history up to its moment: later events cannot reach a feature."""
-    histories = toy_histories()
-    moments = np.full(len(histories), 30 * DAY)
-    known = histories.before(moments)
-    shuffled = Histories(
+def test_what_happens_after_the_question_changes_nothing():
+    """The leak proof over all features: change everything from the question on, and no value changes."""
+    histories, moment = toy_histories(), 30 * DAY
+    later = histories.at >= moment
+    changed = Histories(
         histories.offsets,
-        np.where(histories.at < 30 * DAY, histories.items, (histories.items + 7) % ITEMS).astype(np.int32),
+        np.where(later, (histories.items + 7) % ITEMS, histories.items).astype(np.int32),
         histories.at,
         histories.event,
-        np.where(histories.at < 30 * DAY, histories.value, 1).astype(np.float32),
-    ).before(moments)
-    rows = np.repeat(np.arange(len(histories)), 3)
-    asked = candidates(rows, np.tile([3, 17, 30], len(histories)))
-    assert np.array_equal(
-        features(Queries(known, moments), asked), features(Queries(shuffled, moments), asked), equal_nan=True
+        np.where(later, 1, histories.value).astype(np.float32),
     )
+    moments = np.full(len(histories), moment)
+    asked = candidates(np.repeat(np.arange(len(histories)), 3), np.tile([3, 17, 30], len(histories)))
+    fitted = Features.fit(system, toy_items(), histories.before(moments))
+    values = [fitted.as_of(log)(Queries(log.before(moments), moments), asked) for log in (histories, changed)]
+    assert np.array_equal(values[0], values[1], equal_nan=True)
+
+
+def test_definitions_of_ones_own():
+    orders = Event("order")
+    declared = replace(
+        system,
+        events=[views, orders],
+        features=[
+            Rate(orders, over_event=views, by="item", smoothing=0),
+            Count(views, by=("item", "hour")),
+            Distinct(views, window="3e"),
+            Share(orders, by=("user", "colours")),
+        ],
+    )
+    histories = Histories(
+        offsets=np.array([0, 5]),
+        items=np.array([1, 1, 2, 1, 21], np.int32),
+        at=np.array([1, 2, 3, 4, 5]) * DAY,
+        event=np.array([0, 0, 0, 0, 1], np.int16),
+        value=np.full(5, np.nan, np.float32),
+    )
+    fitted = Features.fit(declared, toy_items(), histories)
+    assert fitted.names[2:] == [
+        "item_order_rate", "item_hour_view_count", "user_view_distinct_3e", "user_colours_order_share",
+    ]  # fmt: skip
+    found = table(fitted, Queries(histories, np.array([6 * DAY])), [0, 0], [1, 30])
+    assert found["item_order_rate"][0] == 0
+    assert found["item_hour_view_count"].tolist() == [3, 0]  # all at midnight
+    assert found["user_view_distinct_3e"].tolist() == [2, 2]
+    assert found["user_colours_order_share"].tolist() == [0, 1]  # the one order was blue and shiny
+    noon = Queries(histories, np.array([6 * DAY + 12 * HOUR]))
+    assert table(fitted, noon, [0], [1])["item_hour_view_count"][0] == 0
+
+
+def test_own_definitions_extend_the_automatic_set():
+    extended = replace(system, features=[Automatic(), Count(views, by="item", window="1d")])
+    names = Features.fit(extended, toy_items(), toy_histories()).names
+    assert "item_view_count_1d" in names
+    assert "user_brand_view_share" in names
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Count(views, by="cart"), "by starts with 'user' or 'item'"),
+        (lambda: Count(views, by=("item", "colours")), "divided by hour or weekday"),
+        (lambda: Count(views, by="item", window="10e"), "a window of events needs a person's history"),
+        (lambda: Count(views, window="soon"), "no duration"),
+        (lambda: Distinct(views, by="item"), "counted by='user'"),
+        (lambda: replace(system, features=[Count(Event("order"))]), "which is not in events"),
+        (lambda: replace(system, features=["count"]), "which is no Definition"),
+        (
+            lambda: Features.fit(
+                replace(system, features=[Share(views, by=("user", "colour"))]), toy_items(), toy_histories()
+            ),
+            "did you mean 'colours'",
+        ),
+    ],
+)
+def test_strange_definitions_are_refused(make, told):
+    with pytest.raises(DeclarationError, match=told):
+        make()
 
 
 def test_saves_and_loads(features, tmp_path):
     features.save(tmp_path)
-    again = Features.load(tmp_path, toy_items())
+    again = Features.load(tmp_path, toy_items(), toy_histories())
     queries = toy_queries()
     asked = candidates([0, 1, 2], [3, 30, 12])
     assert again.names == features.names

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from shortlist.base.errors import InvalidRequestError, UnavailableError
+from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Candidates, Found, Queries, Ragged
 from shortlist.base.types import AnyArray, Floats, Mask, Positions
@@ -79,6 +80,10 @@ class Pipeline:
     def look(self, queries: Queries, n: int, *, until: StageFunction, shared: Mask | None = None) -> Work:
         """The work of one block of queries after the stage ``until``: what training and explain look at."""
         return self._through(RECOMMEND, Work(queries, n, self.shared() if shared is None else shared), until)
+
+    def as_of(self, histories: Histories) -> Pipeline:
+        """The same with features read as of each query's moment in a log: for training and evaluation."""
+        return replace(self, features=self.features.as_of(histories))
 
     def shared(self, where: Mapping[str, Any] | None = None, live: Mask | None = None) -> Mask:
         """What everybody may get, bool[items]."""

@@ -5,7 +5,7 @@
     pipeline.json     format, objectives, which classes with which knobs
     items.parquet     the catalogue in the order of positions
     popular/          every item by popularity
-    features/         the item matrix and the features' names
+    features/         the definitions and the constants they learned
     sources/NAME/     each fitted source
     ranker/           the fitted ranker, if there is one
     histories/        what each user did up to here, and users.parquet with their keys
@@ -101,6 +101,7 @@ def load(folder: Path) -> Release:
             f"{folder} has format {facts['format']}, this Shortlist reads up to {FORMAT}: upgrade it"
         )
     items = Items(pl.read_parquet(folder / "items.parquet"))
+    histories = Histories(*(load_array(folder / "histories", name) for name in HISTORY))
     pipeline = Pipeline(
         items=items,
         events=tuple(facts["events"]),
@@ -113,13 +114,12 @@ def load(folder: Path) -> Release:
             for s in facts["sources"]
         ),
         popular=load_array(folder / "popular", "items"),
-        features=Features.load(folder / "features", items),
+        features=Features.load(folder / "features", items, histories),
         ranker=found(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
         filters=tuple(from_data(each, Filter).fit(items) for each in facts["filters"]),
         order=tuple(from_data(each, Order).fit(items) for each in facts["order"]),
     )
     users = pl.read_parquet(folder / "histories" / "users.parquet")[USER].to_list()
-    histories = Histories(*(load_array(folder / "histories", name) for name in HISTORY))
     return Release(pipeline, {user: row for row, user in enumerate(users)}, histories, facts["watermark"])
 
 

@@ -12,6 +12,7 @@ from shortlist.base.errors import DeclarationError
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
 from shortlist.system.entity import Entity
 from shortlist.system.event import Event, Objective
+from shortlist.system.features import Automatic, Definition, Feature, Rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class System:
     rankers: Sequence[Ranker] = ()
     filters: Sequence[Filter] = ()
     order: Sequence[Order] = ()
+    features: Sequence[Definition] = (Automatic(),)
     requirements: Requirements = field(default_factory=Requirements)
     seed: int = 0
 
@@ -61,7 +63,13 @@ class System:
     def _problems(self) -> Iterable[str]:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.name):
             yield f"system name {self.name!r}: use small letters, digits, - and _ (it names a folder)"
-        for what, kind in [("sources", Source), ("rankers", Ranker), ("filters", Filter), ("order", Order)]:
+        for what, kind in [
+            ("sources", Source),
+            ("rankers", Ranker),
+            ("filters", Filter),
+            ("order", Order),
+            ("features", Definition),
+        ]:
             for part in getattr(self, what):
                 if not isinstance(part, kind):
                     yield f"{what} holds {part!r}, which is no {kind.__name__}"
@@ -77,10 +85,17 @@ class System:
                 yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
             if objective.reads_value and not event.value:
                 yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
+        for feature in self.features:
+            if isinstance(feature, Feature):
+                reads = [feature.event, *([feature.over_event] if isinstance(feature, Rate) else [])]
+                for event in reads:
+                    if not any(event is each for each in self.events):
+                        yield f"feature {feature.name!r} reads event {event.name!r}, which is not in events"
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
             yield from _twice(what, [part.name for part in getattr(self, what)])
+        yield from _twice("features", [each.name for each in self.features if isinstance(each, Feature)])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
         yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
 

@@ -25,7 +25,7 @@ from shortlist.evaluation.scoring import Scoring, score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
 from shortlist.evaluation.verdict import verdict
-from shortlist.features.item import attributes
+from shortlist.features.item import named
 from shortlist.pipeline.path import Pipeline, Placed
 from shortlist.retrieval.popular import Popular
 from shortlist.system.system import System
@@ -57,13 +57,14 @@ def evaluate(system: System, items: Items, histories: Histories, tell: Tell = la
     questions = exam(trained.retrieval, split, positive)
     contenders = []
     found: dict[str, Found] = {}
-    for contender, pipeline in _lineup(system, trained, split):
+    for contender, fitted in _lineup(system, trained, split):
+        pipeline = fitted.as_of(histories)  # as a server would have it, which follows what happens
         tell(f"replaying {contender.name}")
         found[contender.name] = replay(pipeline, questions)
         judged = _judged(system, contender, found[contender.name], pipeline, questions, split)
         contenders.append(replace(judged, latency=latency(pipeline, questions), size_bytes=_size(pipeline)))
     if system.rankers:
-        contenders = _with_scoring(system, contenders, trained, split)
+        contenders = _with_scoring(system, contenders, trained, split, histories)
     finalists = [each for each in contenders if each.kind == "pipeline"]
     choice = choose(finalists, system.requirements, seed=system.seed)
     tell("measuring retrieval")
@@ -113,7 +114,7 @@ def _judged(
     system: System, entry: _Entry, found: Found, pipeline: Pipeline, questions: Exam, split: Split
 ) -> Contender:
     counts = np.bincount(split.train.items, minlength=len(pipeline.items))
-    words = attributes(pipeline.items, "words")
+    words = named(pipeline.items, "words")
     tags = next((pipeline.items.table[name] for name in words if name != "title"), None)
     return replace(
         Contender.of(entry.name, entry.kind, found, questions.truth, seed=system.seed),
@@ -137,10 +138,10 @@ def _size(pipeline: Pipeline) -> int:
 
 
 def _with_scoring(
-    system: System, contenders: list[Contender], trained: Trained, split: Split
+    system: System, contenders: list[Contender], trained: Trained, split: Split, histories: Histories
 ) -> list[Contender]:
     """Judge each ranker's probabilities on the candidates of the newer part."""
-    features, targets, _ = build_examples(system, trained.retrieval, split)
+    features, targets, _ = build_examples(system, trained.retrieval.as_of(histories), split)
     judged = []
     for contender in contenders:
         if contender.kind == "pipeline":

@@ -53,7 +53,7 @@ def fit(system: System, items: Items, histories: Histories, tell: Tell = lambda 
         split = by_time(histories)
         early = fit_sources(system, items, split.train, seconds, tell)
         tell("building examples")
-        examples = build_examples(system, early, split)
+        examples = build_examples(system, early.as_of(histories), split)
     retrieval = fit_sources(system, items, histories, seconds, tell)
     rankers = {}
     for ranker in system.rankers:
@@ -83,7 +83,7 @@ def fit_sources(
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
         sources=tuple(placed),
         popular=most_popular(histories, items),
-        features=Features.fit(histories, items, [source.name for source in system.sources]),
+        features=Features.fit(system, items, histories),
         filters=tuple(each.fit(items) for each in system.filters),
         order=tuple(each.fit(items) for each in system.order),
     )

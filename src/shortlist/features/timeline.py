@@ -1,0 +1,151 @@
+"""The reader *as of*: what could be known of each key at any moment, from a sorted log.
+
+Occurrences are sorted by (key, time), so a window of a key is a span of them, found by bisection, and its
+count and sum are differences of running totals. A query costs a few look-ups, whatever its window holds.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from shortlist.base.histories import Histories
+from shortlist.base.types import AnyArray, Moments, Rows
+from shortlist.system.features import TILES, Window
+
+NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+NOTHING = np.zeros(0, np.int64)
+
+
+class Timeline:
+    """Occurrences of one kind of event, by key in [0, ``size``).
+
+    ``available`` is when each became known, where that was after it happened. Of occurrences at the same time
+    the one that became known last is the newest; among those, the one that is given last.
+    """
+
+    def __init__(
+        self, keys: AnyArray, at: Moments, value: AnyArray, size: int, available: Moments | None = None
+    ) -> None:
+        known = at if available is None else np.maximum(at, available)
+        order = np.lexsort((at, keys) if available is None else (known, at, keys))
+        self.at, self.value, self.known = at[order], value[order], known[order]
+        self.late = NOTHING if available is None else np.flatnonzero(self.known > self.at)
+        self.starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=size))])
+        self.last = int(at.max(initial=NEVER))
+
+    @classmethod
+    def of(cls, histories: Histories) -> Timeline:
+        """Of histories, which are in order already: a key is a row."""
+        self = cls.__new__(cls)
+        self.at, self.value, self.known = histories.at, histories.value, histories.at
+        self.starts, self.late = histories.offsets, NOTHING
+        self.last = int(histories.at.max(initial=NEVER))
+        return self
+
+    @cached_property
+    def valued(self) -> AnyArray:
+        """How many occurrences before each place have a value."""
+        return np.concatenate([[0], np.cumsum(~np.isnan(self.value))])
+
+    @cached_property
+    def totals(self) -> AnyArray:
+        """The sum of the values before each place."""
+        return np.concatenate([[0.0], np.cumsum(np.nan_to_num(self.value), dtype=np.float64)])
+
+    def counts(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:
+        """Occurrences in the window."""
+        low, high = self.span(keys, t, window)
+        count = (high - low).astype(np.float64)
+        query, _ = self._unknown(low, high, t)
+        return count - np.bincount(query, minlength=len(keys)) if len(query) else count
+
+    def sums(self, keys: AnyArray, t: Moments, window: Window) -> tuple[AnyArray, AnyArray]:
+        """Occurrences with a value in the window, and the sum of the values."""
+        low, high = self.span(keys, t, window)
+        valued = (self.valued[high] - self.valued[low]).astype(np.float64)
+        total = self.totals[high] - self.totals[low]
+        query, event = self._unknown(low, high, t)
+        if len(query):
+            valued -= np.bincount(query, weights=~np.isnan(self.value[event]), minlength=len(keys))
+            total -= np.bincount(query, weights=np.nan_to_num(self.value[event]), minlength=len(keys))
+        return valued, total
+
+    def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:
+        """Time and value of the newest occurrence that was known at t; NaN where there is none."""
+        low, high = self.span(keys, t, Window())
+        place = high - 1
+        while len(self.late):
+            # step back over what was not known yet; every round looks at fewer
+            hidden = (place >= low) & (self.known[np.maximum(place, 0)] > t)
+            if not hidden.any():
+                break
+            place[hidden] -= 1
+        there = place >= low
+        at, value = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
+        at[there], value[there] = self.at[place[there]], self.value[place[there]]
+        return at, value
+
+    def decayed(self, keys: AnyArray, t: Moments, half_life: int) -> AnyArray:
+        """Occurrences known at t, each with the weight ``2 ** (-age / half_life)``."""
+        low, high = self.span(keys, t, Window())
+        running = self._running(half_life)
+        some, value = high > low, np.zeros(len(keys))
+        last = high[some] - 1
+        value[some] = running[last] * np.exp2((self.at[last] - t[some]) / half_life)
+        query, event = self._unknown(low, high, t)
+        if len(query):
+            gone = np.exp2((self.at[event] - t[query]) / half_life)
+            value -= np.bincount(query, weights=gone, minlength=len(keys))
+        return value
+
+    def span(self, keys: AnyArray, t: Moments, window: Window) -> tuple[Rows, Rows]:
+        """The occurrences of each key with ``at < t`` in the window: places [low, high)."""
+        first, last = self.starts[keys], self.starts[keys + 1]
+        high = last if self.last < t.min(initial=LATEST) else bisect(self.at, first, last, t)
+        if window.events:
+            return np.maximum(first, high - window.events), high
+        if window.length is None:
+            return first, high
+        return bisect(self.at, first, high, (t // window.tile - TILES) * window.tile), high
+
+    def _unknown(self, low: Rows, high: Rows, t: Moments) -> tuple[Rows, Rows]:
+        """Pairs (query, occurrence) of what is in a query's span but was not known at its t."""
+        if not len(self.late):
+            return NOTHING, NOTHING
+        begin, end = np.searchsorted(self.late, low), np.searchsorted(self.late, high)
+        counts = end - begin
+        query = np.repeat(np.arange(len(low)), counts)
+        offset = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
+        event = self.late[np.repeat(begin, counts) + offset]
+        hidden = self.known[event] > t[query]
+        return query[hidden], event[hidden]
+
+    def _running(self, half_life: int) -> AnyArray:
+        """The decayed count of each key just after each of its occurrences."""
+        running = np.ones(len(self.at))
+        lengths = np.diff(self.starts)
+        keys = np.flatnonzero(lengths > 1)
+        step = 1
+        # the second occurrence of every key, then the third ...: as many rounds as the longest key has
+        while len(keys):
+            place = self.starts[keys] + step
+            gap = (self.at[place] - self.at[place - 1]) / half_life
+            running[place] += running[place - 1] * np.exp2(-gap)
+            step += 1
+            keys = keys[lengths[keys] > step]
+        return running
+
+
+def bisect(values: AnyArray, low: Rows, high: Rows, wanted: AnyArray) -> Rows:
+    """The first place in [low, high) whose value is not below ``wanted``, for many spans at once."""
+    low, high = low.copy(), high.copy()
+    open_ = np.flatnonzero(low < high)
+    while len(open_):
+        middle = (low[open_] + high[open_]) >> 1
+        below = values[middle] < wanted[open_]
+        low[open_[below]] = middle[below] + 1
+        high[open_[~below]] = middle[~below]
+        open_ = open_[low[open_] < high[open_]]
+    return low
