@@ -117,3 +117,59 @@ def test_ranking_the_same_item_twice_gives_it_once(engine):
     answer = engine.rank("somebody", ["f1", "f1", "f2"])
     assert sorted(answer.slates.items.tolist()) == [1, 2]
     assert answer.left_out == {}
+
+
+def test_features_of_items_follow_what_is_accepted(tmp_path):
+    """An event that any process accepted is felt by the features of its item, without a new release."""
+    from shortlist import EASE, Count, Entity, Event, LogisticRegression, Objective, System
+    from shortlist.base.columns import DAY
+    from shortlist.pipeline.release import load, save
+    from shortlist.serving.engine import Engine
+    from shortlist.storage.releases import ReleaseFacts
+    from shortlist.storage.sqlite import SqliteStore
+    from shortlist.storage.store import AcceptedEvent
+    from shortlist.testing.toy import toy_histories, toy_items
+    from shortlist.training.fit import fit
+
+    views = Event("view")
+    system = System(
+        name="toy",
+        user=Entity("user"),
+        item=Entity("item"),
+        events=[views],
+        objectives=[Objective("viewed", views)],
+        sources=[EASE()],
+        rankers=[LogisticRegression()],
+        features=[Count(views, by="item", window="1d")],
+    )
+    histories = toy_histories()
+    trained = fit(system, toy_items(), histories)
+    folder = tmp_path / "release"
+    folder.mkdir()
+    save(
+        folder,
+        system,
+        trained.rankers["logistic_regression"],
+        [str(row) for row in range(len(histories))],
+        histories,
+        0,
+    )
+    here, elsewhere = SqliteStore(tmp_path / "state.db"), SqliteStore(tmp_path / "state.db")
+    engine = Engine(here)
+    engine.swap(ReleaseFacts(1, "", {}, 0, 0), load(folder))
+
+    def counted():
+        [explanation] = engine.explain("nobody", ["i4"], 5)[1]
+        return explanation.features["item_view_count_1d"]
+
+    from shortlist.serving.engine import now
+
+    assert counted() == 0
+    elsewhere.accept([AcceptedEvent(f"e{n}", "view", "u", "i4", now() - DAY // 4) for n in range(3)])
+    elsewhere.accept([AcceptedEvent("unknown", "view", "u", "i999", now())])
+    engine.follow()
+    assert counted() == 3
+    engine.swap(ReleaseFacts(2, "", {}, 0, 0), load(folder))  # a restart replays the store
+    assert counted() == 3
+    here.close()
+    elsewhere.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from shortlist.base.columns import AT, EVENT, ITEM, VALUE
 from shortlist.base.errors import NotFoundError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries, Ragged
@@ -29,6 +30,7 @@ class Serving:
     facts: ReleaseFacts
     release: Release
     codes: Mapping[str, int]  # event name -> code
+    followed: int = 0  # the store's sequence up to which the features of items know what happened
     state: tuple[int, Mask | None] = (0, None)  # the store's count of deletions, and the items that it leaves
 
     @property
@@ -97,7 +99,27 @@ class Engine:
         release.pipeline.recommend(trial, 1)
         if len(release.pipeline.items):
             release.pipeline.recommend(Queries(Histories.of([[0]]), trial.at), 1)
-        self._serving = Serving(facts, release, codes)
+        serving = Serving(facts, release, codes, followed=release.watermark)
+        self._follow(serving)
+        self._serving = serving
+
+    def follow(self) -> None:
+        """Tell the features of items what was accepted since the last call, by whatever process."""
+        if self._serving is not None:
+            self._follow(self._serving)
+
+    def _follow(self, serving: Serving) -> None:
+        live, items = serving.pipeline.features.live, serving.pipeline.items
+        newest = self.store.sequence()
+        if live is None or newest == serving.followed:
+            return
+        for frame in self.store.scan(serving.followed, newest):
+            positions = items.positions(frame[ITEM])
+            codes = np.array([serving.codes.get(name, -1) for name in frame[EVENT]], np.int16)
+            known = (positions >= 0) & (codes >= 0)
+            values = frame[VALUE].fill_null(np.nan).to_numpy()
+            live.add(positions[known], frame[AT].to_numpy()[known], codes[known], values[known])
+        serving.followed = newest
 
     def recommend(
         self,

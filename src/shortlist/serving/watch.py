@@ -66,6 +66,7 @@ class Watch:
         while not self._stop.wait(EVERY):
             try:
                 self.look()
+                self._engine.follow()
             except Exception:
                 log.exception("following the releases failed; trying again")
             self._count_dropped()
