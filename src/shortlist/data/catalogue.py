@@ -61,7 +61,7 @@ def read(entity: Entity, given: list[Input]) -> Catalogue:
         pl.col(FILE).alias("file"),
         pl.col(ROW).alias("row"),
         pl.col(REASON).alias("reason"),
-        *(words(name, rows.schema[name]).alias(f"cell {name}") for name in names),
+        *(words(name).alias(f"cell {name}") for name in names),
     )
     rows = rows.filter(pl.col(REASON).is_null())
     table, schema, warnings = {ITEM: rows[KEY]}, {}, []
@@ -71,7 +71,7 @@ def read(entity: Entity, given: list[Input]) -> Catalogue:
         table[name], schema[name] = typed(attribute, cells), kind_name(attribute)
         unread = rows.filter(table[name].is_null() & cells.is_not_null())
         if len(unread):
-            file, row, cell = unread.select(FILE, ROW, words(cells.name, cells.dtype)).row(0)
+            file, row, cell = unread.select(FILE, ROW, words(cells.name)).row(0)
             warnings.append(
                 f"{file}: {len(unread):,} cells of {cells.name!r} are no {schema[name]} and stay empty: "
                 f"the first is {cell!r} in row {row:,}"

@@ -104,10 +104,8 @@ def careful_number(cells: pl.Series) -> pl.Series:
     return cells.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
 
 
-def words(column: str, kind: pl.DataType) -> pl.Expr:
+def words(column: str) -> pl.Expr:
     """A cell as it stood in its table, for the quarantine and for messages."""
-    if kind.is_nested():
-        return pl.col(column).map_elements(str, return_dtype=pl.String)
     return pl.col(column).cast(pl.String, strict=False)
 
 

@@ -83,7 +83,10 @@ def _alone(home: Home) -> Iterator[Path]:
             raise StoreError(f"another ingest into {home.path} is running: wait until it is done") from error
         aside = home.path / ".ingest"
         shutil.rmtree(aside, ignore_errors=True)
-        yield aside
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 @dataclass

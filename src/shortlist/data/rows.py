@@ -92,10 +92,7 @@ class EventRows:
             pl.lit(file).alias("file"),
             pl.col(ROW).alias("row"),
             pl.col(REASON).alias("reason"),
-            *(
-                words(_cell(column), rows.schema[_cell(column)]).alias(f"cell {column}")
-                for column in self.columns
-            ),
+            *(words(_cell(column)).alias(f"cell {column}") for column in self.columns),
         )
 
     def _keys(self) -> dict[str, str]:

@@ -28,8 +28,12 @@ def identity(event: Event) -> pl.Expr:
     of the log are recognised by computing it again from their columns.
     """
     seed = zlib.crc32(event.name.encode())
-    columns = (EVENT_ID,) if event.id else (USER, ITEM, AT, VALUE)
-    return reduce(pl.Expr.add, (pl.col(name).hash(seed + place) for place, name in enumerate(columns)))
+    row = (
+        [pl.col(EVENT_ID)]
+        if event.id
+        else [pl.col(USER), pl.col(ITEM), pl.col(AT), pl.col(VALUE).cast(pl.Float32)]
+    )
+    return reduce(pl.Expr.add, (cell.hash(seed + place) for place, cell in enumerate(row)))
 
 
 class Seen:
