@@ -134,7 +134,8 @@ def test_bad_bytes_in_a_column_that_is_not_used_do_no_harm(write, declare, home,
 def test_a_quoted_cell_may_go_on_over_lines_and_a_slipped_quote_takes_one_line_only(
     write, declare, home, tmp_path
 ):
-    rows = '1,10,4,1260759144,"two\nlines"\n2,11,4,1260759145,"slipped\n3,12,4,1260759146,fine\n4,13,4,1260759147,"a"b\n'
+    rows = '1,10,4,1260759144,"two\nlines"\n2,11,4,1260759145,"slipped\n3,12,4,1260759146,fine\n'
+    rows += '4,13,4,1260759147,"a"b\n'
     write("ratings.csv", rows, header="user,item,rating,at,note\n")
     report = ingest(declare("ratings.csv"), home, tmp_path)
     assert logged(home) == [("1", "10"), ("3", "12")]

@@ -41,15 +41,15 @@ def logged(home: Home) -> list[tuple]:
 
 
 WRITERS = {
-    "csv": lambda path: RATINGS.write_csv(path),
+    "csv": RATINGS.write_csv,
     "tsv": lambda path: RATINGS.write_csv(path, separator="\t"),
     "semicolons.csv": lambda path: RATINGS.write_csv(path, separator=";"),
     "bom.csv": lambda path: RATINGS.write_csv(path, include_bom=True),
     "csv.gz": lambda path: RATINGS.write_csv(path, compression="gzip"),
-    "parquet": lambda path: RATINGS.write_parquet(path),
-    "jsonl": lambda path: RATINGS.write_ndjson(path),
-    "[1].ndjson": lambda path: RATINGS.write_ndjson(path),
-    "[1].csv": lambda path: RATINGS.write_csv(path),
+    "parquet": RATINGS.write_parquet,
+    "jsonl": RATINGS.write_ndjson,
+    "[1].ndjson": RATINGS.write_ndjson,
+    "[1].csv": RATINGS.write_csv,
     "floats.csv": lambda path: RATINGS.cast({"user": pl.Float64}).write_csv(path),
     "times.parquet": lambda path: RATINGS.with_columns(pl.from_epoch("at")).write_parquet(path),
     "zone.parquet": lambda path: RATINGS.with_columns(
