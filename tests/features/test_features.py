@@ -22,6 +22,8 @@ from shortlist.base.columns import DAY, HOUR
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
+from shortlist.features.live import Live
+from shortlist.features.parity import compare
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 
 NOW = 61 * DAY
@@ -217,3 +219,22 @@ def test_no_candidates(features):
         0,
         len(features.names),
     )
+
+
+def test_parity_of_a_log(features):
+    found = compare(features, toy_histories())
+    assert found.difference is None
+    assert found.values == found.moments * ITEMS * 3
+
+
+def test_parity_names_the_first_difference(features, monkeypatch):
+    """A reader that forgets every second event is caught, with item, time and both values."""
+    honest = Live.add
+    monkeypatch.setattr(
+        Live, "add", lambda self, keys, at, value: honest(self, keys[::2], at[::2], value[::2])
+    )
+    difference = compare(features, toy_histories()).difference
+    assert difference is not None
+    assert difference.feature == "item_view_count"
+    assert difference.as_of > difference.now
+    assert "as of then" in str(difference)

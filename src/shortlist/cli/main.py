@@ -38,19 +38,43 @@ N = Annotated[int, typer.Option("--n", "-n", help="How many items to return.", m
 
 
 @app.command()
-def check(file: File) -> None:
+def check(
+    file: File,
+    parity: Annotated[
+        bool,
+        typer.Option(
+            "--parity", help="Also replay the ingested log: are features in training those in serving?"
+        ),
+    ] = False,
+) -> None:
     """Compare the declaration with the data and report every problem at once.
 
     Exits with 1 when there is an error; warnings alone pass.
     """
-    from shortlist.cli.show import show_problems
+    from shortlist.cli.show import show_parity, show_problems
     from shortlist.project import verbs
     from shortlist.project.project import open_project
 
-    problems = verbs.check(open_project(file))
+    project = open_project(file)
+    problems = verbs.check(project)
     show_problems(out, problems)
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(1)
+    if parity:
+        found = verbs.parity(project)
+        show_parity(out, found)
+        if found.difference:
+            raise typer.Exit(1)
+
+
+@app.command()
+def features(file: File) -> None:
+    """Show every feature of the ingested system: its owner, its window, how often it is known, an example."""
+    from shortlist.cli.show import show_features
+    from shortlist.project import verbs
+    from shortlist.project.project import open_project
+
+    show_features(out, verbs.features(open_project(file)))
 
 
 @app.command()
@@ -95,11 +119,49 @@ def train(file: File) -> None:
     project = open_project(file)
     with Steps(out) as tell:
         tell("loading the log")
+        verbs.compact(project.home)
         data, watermark = verbs.dataset(project)
         evaluation = verbs.evaluate(project, data, tell).evaluation
         number = verbs.train(project, data, watermark, evaluation, tell)
     show_evaluation(out, evaluation, project.home)
     out.print(f"Release [bold]{number}[/bold] is ready: shortlist publish {number}")
+
+
+@app.command()
+def compact(
+    system: Which = None,
+    exposures: Annotated[int, typer.Option(help="Days for which exposures are kept.", min=0)] = 90,
+    releases: Annotated[
+        int | None,
+        typer.Option(help="Keep this many of the newest releases, and the one that serves.", min=1),
+    ] = None,
+) -> None:
+    """Move accepted events from the store to the daily log. Train does so, too.
+
+    Run it as often as you like, also while a server runs. The store keeps a copy of what a release needs
+    that could be published again: with --releases, older ones are removed, and the store shrinks.
+    """
+    from shortlist.project import verbs
+    from shortlist.project.project import open_home
+
+    count = verbs.compact(open_home(system), exposures=exposures, releases=releases)
+    out.print(f"Moved [bold]{count:,}[/bold] events to the log.")
+
+
+@app.command()
+def forget(
+    user: Annotated[str, typer.Argument(help="The user's key.")],
+    system: Which = None,
+) -> None:
+    """Delete everything a person did and was shown, from the store, the log and every answer.
+
+    Tables that were ingested are yours: remove the person there, too, or a changed table brings them back.
+    """
+    from shortlist.project import verbs
+    from shortlist.project.project import open_home
+
+    verbs.forget(open_home(system), user)
+    out.print(f"Forgot [bold]{escape(user)}[/bold].")
 
 
 @app.command()

@@ -14,6 +14,8 @@ from shortlist.data.check import Problem
 from shortlist.data.ingest import IngestReport
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.evaluation.report.terminal import show
+from shortlist.features.parity import Parity
+from shortlist.features.table import Column
 from shortlist.storage.home import Home
 from shortlist.storage.releases import ReleaseFacts
 
@@ -31,6 +33,31 @@ def show_problems(out: Console, problems: Sequence[Problem]) -> None:
         out.print("[green]✓[/green] the declaration and the data agree")
     elif not errors:
         out.print("[green]✓[/green] nothing stands in the way")
+
+
+def show_parity(out: Console, parity: Parity) -> None:
+    """Whether training and serving read the same."""
+    if parity.difference:
+        out.print(f"[red]skew[/red]     {escape(str(parity.difference))}", soft_wrap=True)
+    else:
+        out.print(
+            f"[green]✓[/green] training and serving read the same: {parity.values:,} values of items at "
+            f"{parity.moments} moments of the log"
+        )
+
+
+def show_features(out: Console, columns: Sequence[Column]) -> None:
+    """One line per feature."""
+    table = Table(box=SIMPLE_HEAD, header_style="dim")
+    table.add_column("feature", no_wrap=True)
+    for name in ("owner", "window", "kind"):
+        table.add_column(name)
+    table.add_column("known", justify="right")
+    table.add_column("example", justify="right")
+    for each in columns:
+        example = "" if each.example is None else f"{each.example:.4g}"
+        table.add_row(each.name, each.owner, each.window, each.kind, f"{each.known:.0%}", example)
+    out.print(table)
 
 
 def show_ingest(out: Console, report: IngestReport, home: Home) -> None:

@@ -15,8 +15,8 @@ from shortlist.pipeline.release import load
 from shortlist.serving import answers
 from shortlist.serving.engine import Engine
 from shortlist.storage.home import Home
+from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
-from shortlist.storage.sqlite import SqliteStore
 
 HISTORY = 8  # newest events that are shown of a person
 
@@ -31,7 +31,7 @@ class Asker:
             raise NotFoundError(
                 f"{home.path} has no published release: run `shortlist train FILE`, then `publish`"
             )
-        self._store = SqliteStore(home.state)
+        self._store = open_store(home)
         self._engine = Engine(self._store)
         self._engine.swap(releases.facts(number), load(releases.open(number)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from shortlist.base.errors import DeclarationError, NotFoundError, ShortlistErro
 from shortlist.base.settings import home_folder
 from shortlist.base.suggest import did_you_mean
 from shortlist.storage.home import Home
+from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
-from shortlist.storage.sqlite import SqliteStore
+from shortlist.storage.store import EventStore
 from shortlist.system.system import System
 
 
@@ -30,14 +31,19 @@ class Project:
         """The home's releases."""
         return Releases(self.home)
 
-    @contextmanager
-    def store(self) -> Iterator[SqliteStore]:
+    def store(self) -> AbstractContextManager[EventStore]:
         """The home's event store, closed afterwards."""
-        store = SqliteStore(self.home.state)
-        try:
-            yield store
-        finally:
-            store.close()
+        return opened(self.home)
+
+
+@contextmanager
+def opened(home: Home) -> Iterator[EventStore]:
+    """The event store of ``home``, closed afterwards."""
+    store = open_store(home)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def open_project(file: Path) -> Project:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import polars as pl
-
+from shortlist.base.columns import DAY, SECOND
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import write_bytes
 from shortlist.data.check import Problem
 from shortlist.data.check import check as check_data
+from shortlist.data.compact import compact as compact_store
+from shortlist.data.compact import whole_log
 from shortlist.data.dataset import Dataset, load_dataset
+from shortlist.data.forget import forget as forget_user
 from shortlist.data.ingest import IngestReport
 from shortlist.data.ingest import ingest as ingest_data
 from shortlist.evaluation.evaluation import Evaluation, to_json
 from shortlist.evaluation.report.page import write_html
+from shortlist.features.features import Features
+from shortlist.features.parity import Parity, compare
+from shortlist.features.table import Column, described
 from shortlist.pipeline.release import save
-from shortlist.project.project import Project
+from shortlist.project.project import Project, opened
+from shortlist.storage.home import Home
+from shortlist.storage.releases import Releases
 from shortlist.training.evaluate import Trial
 from shortlist.training.evaluate import evaluate as evaluate_system
 from shortlist.training.fit import Tell, fit
 from shortlist.training.gallery import gallery
+
+EXPOSURES = 90  # days
 
 
 def check(project: Project) -> list[Problem]:
@@ -37,10 +47,43 @@ def ingest(project: Project) -> IngestReport:
 def dataset(project: Project) -> tuple[Dataset, int]:
     """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
     with project.store() as store:
-        watermark = store.sequence()
-        frames = list(store.scan(0, watermark))
-    more = pl.concat(frames).lazy() if frames else None
-    return load_dataset(project.system, project.home, more), watermark
+        log, watermark = whole_log(project.home, store)
+    return load_dataset(project.system, project.home, log), watermark
+
+
+def compact(
+    home: Home, *, exposures: int = EXPOSURES, releases: int | None = None, now: float | None = None
+) -> int:
+    """Move accepted events from the store to the log; how many there were.
+
+    Keeps ``exposures`` days of exposures, and the newest ``releases`` with the one that serves (None: all).
+    The store lets go of what no release needs that is kept. ``now``: seconds since 1970, for tests.
+    """
+    found = Releases(home)
+    if releases is not None:
+        found.prune(releases)
+    with opened(home) as store:
+        moment = time.time() if now is None else now
+        store.expire(int(moment * SECOND) - exposures * DAY)
+        return compact_store(home, store, found.watermark)
+
+
+def forget(home: Home, user: str) -> None:
+    """Delete what ``user`` did and was shown: from the store, the log, and every answer from now on."""
+    with opened(home) as store:
+        forget_user(home, store, user)
+
+
+def parity(project: Project) -> Parity:
+    """Replay the ingested log through both readers of features."""
+    data, _ = dataset(project)
+    return compare(Features.fit(project.system, data.items, data.histories), data.histories)
+
+
+def features(project: Project) -> list[Column]:
+    """Every feature, as the newest people of the log have it with popular items."""
+    data, _ = dataset(project)
+    return described(Features.fit(project.system, data.items, data.histories), data.histories)
 
 
 def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Trial:

@@ -85,12 +85,7 @@ class System:
                 yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
             if objective.reads_value and not event.value:
                 yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
-        for feature in self.features:
-            if isinstance(feature, Feature):
-                reads = [feature.event, *([feature.over_event] if isinstance(feature, Rate) else [])]
-                for event in reads:
-                    if not any(event is each for each in self.events):
-                        yield f"feature {feature.name!r} reads event {event.name!r}, which is not in events"
+        yield from self._strange_features()
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
@@ -98,6 +93,14 @@ class System:
         yield from _twice("features", [each.name for each in self.features if isinstance(each, Feature)])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
         yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
+
+    def _strange_features(self) -> Iterable[str]:
+        for feature in self.features:
+            if isinstance(feature, Feature):
+                reads = [feature.event, *([feature.over_event] if isinstance(feature, Rate) else [])]
+                for event in reads:
+                    if not any(event is each for each in self.events):
+                        yield f"feature {feature.name!r} reads event {event.name!r}, which is not in events"
 
 
 def _twice(what: str, names: list[str]) -> Iterable[str]:
