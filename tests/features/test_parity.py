@@ -118,3 +118,16 @@ def test_a_clock_that_steps_back_changes_nothing():
     reader.add(np.array([0]), np.array([10 * DAY - 1]), np.array([1.0]))
     before = reader.counts(np.array([0]), np.array([10 * DAY]), Window(DAY))[0]
     assert reader.counts(np.array([0]), np.array([2 * DAY]), Window(DAY))[0] == before == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 10**6)), max_size=60), st.integers(1, 40))
+def test_decayed_counts_over_many_epochs(events, half_life):
+    """Half-lives far shorter than the log: weights that no float could hold, were they not carried over."""
+    events = sorted(events)
+    keys, at = (np.array(column, np.int64) for column in (zip(*events, strict=True) if events else ([], [])))
+    reader = Timeline(keys, at, np.full(len(keys), np.nan), 3)
+    for t in (0, 500, 10**5, 10**6 + 1):
+        found = reader.decayed(np.arange(3), np.full(3, t), half_life)
+        wanted = [sum(2.0 ** ((a - t) / half_life) for k, a in events if k == key and a < t) for key in range(3)]
+        assert np.allclose(found, wanted, rtol=1e-9)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from shortlist.base.histories import Histories
 from shortlist.base.types import AnyArray, Moments, Rows
 from shortlist.system.features import TILES, Window
 
 NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+EPOCH = 500
 NOTHING = np.zeros(0, np.int64)
 
 
@@ -30,7 +32,8 @@ class Timeline:
     ) -> None:
         known = at if available is None else np.maximum(at, available)
         order = np.lexsort((at, keys) if available is None else (known, at, keys))
-        self.at, self.value, self.known = at[order], value[order], known[order]
+        self.at, self.value = at[order], value[order]
+        self.known = self.at if available is None else known[order]
         self.late = NOTHING if available is None else np.flatnonzero(self.known > self.at)
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=size))])
         self.last = int(at.max(initial=NEVER))
@@ -123,19 +126,36 @@ class Timeline:
         return query[hidden], event[hidden]
 
     def _running(self, half_life: int) -> AnyArray:
-        """The decayed count of each key just after each of its occurrences."""
-        running = np.ones(len(self.at))
-        lengths = np.diff(self.starts)
-        keys = np.flatnonzero(lengths > 1)
-        step = 1
-        # the second occurrence of every key, then the third ...: as many rounds as the longest key has
-        while len(keys):
-            place = self.starts[keys] + step
-            gap = (self.at[place] - self.at[place - 1]) / half_life
-            running[place] += running[place - 1] * np.exp2(-gap)
-            step += 1
-            keys = keys[lengths[keys] > step]
-        return running
+        """The decayed count of each key just after each of its occurrences.
+
+        Inside an epoch of EPOCH half-lives weights are powers of two that a float can hold, so that sums are
+        running totals; from one epoch of a key to its next the end is carried over.
+        """
+        epoch = self.at // (EPOCH * half_life)
+        begins = np.concatenate([[True], epoch[1:] != epoch[:-1]]) if len(epoch) else np.zeros(0, bool)
+        begins[self.starts[:-1][np.diff(self.starts) > 0]] = True
+        group = np.cumsum(begins) - 1
+        growth = np.exp2((self.at - epoch * (EPOCH * half_life)) / half_life)
+        totals = pl.DataFrame({"group": group, "weight": growth}).select(
+            pl.col("weight").cum_sum().over("group")
+        )
+        running = totals.to_series().to_numpy() / growth
+        first = np.flatnonzero(begins)
+        end = np.concatenate([first[1:], [len(self.at)]]) - 1  # the last occurrence of each group
+        carries = ~np.isin(first, self.starts)  # the groups that are not their key's first
+        place = np.arange(len(first))
+        rank = place - np.maximum.accumulate(np.where(carries, 0, place))  # of a group among its key's
+        carried = np.zeros(len(first))  # the count at the end of the group before
+        for g in np.split(order := np.argsort(rank, kind="stable"), np.flatnonzero(np.diff(rank[order])) + 1)[
+            1:
+        ]:
+            gap = np.minimum(self.at[end[g - 2]] - self.at[end[g - 1]], 0) / half_life
+            fade = np.where(rank[g] > 1, np.exp2(gap), 0.0)
+            carried[g] = running[end[g - 1]] + carried[g - 1] * fade
+        since = self.at[np.maximum(end[np.maximum(group - 1, 0)], 0)]
+        fading = np.where(carries[group], np.exp2(np.minimum(since - self.at, 0) / half_life), 0.0)
+        counts: AnyArray = running + carried[group] * fading
+        return counts
 
 
 def bisect(values: AnyArray, low: Rows, high: Rows, wanted: AnyArray) -> Rows:
