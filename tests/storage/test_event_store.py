@@ -43,7 +43,7 @@ def test_trimming_goes_in_parts(open_store, monkeypatch):
 
 
 def test_exposures_beyond_the_bound_are_dropped_and_counted(open_store, monkeypatch):
-    monkeypatch.setattr("shortlist.storage.sqlite._PENDING", 0)
+    monkeypatch.setattr("shortlist.storage.grouped._PENDING", 0)
     store = open_store()
     store.expose(Exposure("r1", 1, "recommend", "anna", 5, ("x",)))
     assert store.exposures_dropped == 1

@@ -1,6 +1,7 @@
 """Settings of this machine, from the environment; never part of a System.
 
 SHORTLIST_HOME   folder of one system's state (default: .shortlist/NAME in the working folder)
+SHORTLIST_STORE  address of a Redis server that many nodes share, redis://host:6379 (default: a file in the home)
 SHORTLIST_DATA   folder with public data sets that are already on this machine
 SHORTLIST_CACHE  folder for downloads (default: ~/.cache/shortlist)
 """
@@ -12,6 +13,11 @@ from pathlib import Path
 def home_folder(system: str) -> Path:
     """The home of ``system``: ``SHORTLIST_HOME``, else ``.shortlist/SYSTEM``."""
     return Path(os.environ.get("SHORTLIST_HOME") or Path(".shortlist") / system)
+
+
+def store_address() -> str | None:
+    """The server that ``SHORTLIST_STORE`` names, if it does."""
+    return os.environ.get("SHORTLIST_STORE") or None
 
 
 def data_folder() -> Path | None:

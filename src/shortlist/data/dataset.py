@@ -13,6 +13,7 @@ from shortlist.base.files import read_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.types import Mask
+from shortlist.data.log import scan
 from shortlist.storage.home import Home
 from shortlist.system.system import System
 
@@ -28,8 +29,8 @@ class Dataset:
     events: tuple[str, ...]  # names; an event's code is its place here
 
 
-def load_dataset(system: System, home: Home, more: pl.LazyFrame | None = None) -> Dataset:
-    """The catalogue and the whole log, with ``more`` accepted events (columns of ``columns.EVENTS``) at its end.
+def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) -> Dataset:
+    """The catalogue and the ``log`` (columns of ``columns.EVENTS``); None: all that was ingested or compacted.
 
     Rows are users in the order of their keys; a user's events are in order of time, equal times in the
     order of the log. Events on items that the catalogue does not list are left out. Raises DataError where
@@ -39,20 +40,13 @@ def load_dataset(system: System, home: Home, more: pl.LazyFrame | None = None) -
         raise DataError(f"{home.path} has no catalogue yet: run `shortlist ingest FILE` first")
     items = Items(pl.read_parquet(home.items))
     names = [event.name for event in system.events]
-    columns = [USER, ITEM, AT, EVENT, VALUE]
-    parts = (
-        [pl.scan_parquet(home.events / "**/*.parquet", hive_partitioning=False).select(columns)]
-        if any(home.events.glob("**/*.parquet"))
-        else []
-    )
-    if more is not None:
-        parts.append(more.select(columns))
-    if not parts:
+    log = scan(home) if log is None else log
+    if log.head(1).collect().is_empty():
         raise DataError(f"{home.path} has no events yet: run `shortlist ingest FILE` first")
     positions = pl.LazyFrame({ITEM: items.keys, "position": np.arange(len(items), dtype=np.int32)})
     codes = pl.LazyFrame({EVENT: names, "code": np.arange(len(names), dtype=np.int16)})
-    log = (
-        pl.concat(parts)
+    found = (
+        log.select(USER, ITEM, AT, EVENT, VALUE)
         .with_row_index("order")
         .join(positions, on=ITEM, how="inner")
         .join(codes, on=EVENT, how="inner")
@@ -60,14 +54,14 @@ def load_dataset(system: System, home: Home, more: pl.LazyFrame | None = None) -
         .sort(USER, AT, "order")
         .collect(engine="streaming")
     )
-    users = log.select(pl.col(USER).rle().struct.unnest()) if len(log) else None
+    users = found.select(pl.col(USER).rle().struct.unnest()) if len(found) else None
     lengths = users["len"].to_numpy() if users is not None else np.zeros(0, np.int64)
     histories = Histories(
         offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        items=log["position"].to_numpy().astype(np.int32),
-        at=log[AT].to_numpy().astype(np.int64),
-        event=log["code"].to_numpy().astype(np.int16),
-        value=log[VALUE].fill_null(float("nan")).to_numpy().astype(np.float32),
+        items=found["position"].to_numpy().astype(np.int32),
+        at=found[AT].to_numpy().astype(np.int64),
+        event=found["code"].to_numpy().astype(np.int16),
+        value=found[VALUE].fill_null(float("nan")).to_numpy().astype(np.float32),
     )
     keys = users["value"].to_list() if users is not None else []
     return Dataset(items, keys, histories, dict(read_json(home.schema)), tuple(names))

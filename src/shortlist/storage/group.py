@@ -17,11 +17,13 @@ class GroupCommit(Generic[T, R]):
 
     ``write`` answers one result per submission, and is also called with nothing every ``idle`` seconds.
     While it waits for the disk the next group gathers, so throughput grows with the number of callers.
+    ``apart``: where a group fails, write each of its submissions alone, so that a bad one fails by itself.
     """
 
-    def __init__(self, write: Callable[[list[T]], list[R]], *, idle: float) -> None:
+    def __init__(self, write: Callable[[list[T]], list[R]], *, idle: float, apart: bool = True) -> None:
         self._write = write
         self._idle = idle
+        self._apart = apart
         self._queue: SimpleQueue[tuple[T, Future[R]] | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
@@ -55,11 +57,12 @@ class GroupCommit(Generic[T, R]):
         try:
             results = self._write([submission for submission, _ in group])
         except Exception as error:
-            if len(group) == 1:
-                group[0][1].set_exception(error)
-            else:  # one bad submission must not fail its neighbours
+            if self._apart and len(group) > 1:
                 for entry in group:
                     self._commit([entry])
+            else:
+                for _, future in group:
+                    future.set_exception(error)
         else:
             for (_, future), result in zip(group, results, strict=True):
                 future.set_result(result)

@@ -5,6 +5,7 @@
     catalogue/items.parquet      one row per item: item, and the declared attributes
     catalogue/schema.json        attribute -> kind
     events/day=2026-01-31/       the event log, Parquet by day
+    events/compacted.json        up to which sequence the store's events are in the log
     quarantine/                  rows that could not be used, with reasons
     ingested.json                which inputs were read already
     state.db                     events the server accepted, deleted items, exposures (SQLite)
@@ -22,6 +23,7 @@ from shortlist.base.errors import StoreError
 from shortlist.base.files import read_json, write_json
 
 FORMAT = 1  # of the folder's layout; raised when it changes
+_MARK = "compacted.json"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,18 @@ class Home:
     def events(self) -> Path:
         """The event log's folder of days."""
         return self.path / "events"
+
+    def compacted(self) -> int:
+        """The store's sequence up to which its events are in the log; 0: none are."""
+        try:
+            return int(read_json(self.events / _MARK)["upto"])
+        except FileNotFoundError:
+            return 0
+
+    def mark_compacted(self, upto: int) -> None:
+        """Say so, durably and at one instant."""
+        self.events.mkdir(exist_ok=True)
+        write_json(self.events / _MARK, {"upto": upto})
 
     @property
     def quarantine(self) -> Path:

@@ -97,6 +97,25 @@ class Releases:
             )
         return int(text)
 
+    def watermark(self) -> int:
+        """The lowest watermark of the releases that can serve: nobody asks a store for events below it.
+
+        0 where there is none, or one that does not say.
+        """
+        usable = [each for each in self.list() if not each.problem]
+        return min((int(each.facts.get("watermark", 0)) for each in usable), default=0)
+
+    def prune(self, keep: int) -> Sequence[int]:
+        """Remove all but the newest ``keep`` releases and the one that serves; which were removed."""
+        with self._only_adder():
+            current = self.current()
+            old = [number for number in self._numbers()[: -keep or None] if number != current]
+            for number in old:
+                hidden = self._folder / f".{number:04d}"
+                self._path(number).rename(hidden)  # whole or not at all, as it came
+                shutil.rmtree(hidden)
+        return old
+
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:04d}"
 

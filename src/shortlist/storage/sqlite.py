@@ -6,9 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,25 +15,25 @@ import polars as pl
 
 from shortlist.base.columns import AVAILABLE, EVENTS
 from shortlist.storage.frames import EVENT_FRAME, exposure_frame
-from shortlist.storage.group import GroupCommit
+from shortlist.storage.grouped import GroupedStore
 from shortlist.storage.ids import number
 from shortlist.storage.schema import connect, prepare, transaction, translated
 from shortlist.storage.store import AcceptedEvent, Exposure
 
 T = TypeVar("T")
 
-_FLUSH = 0.2  # seconds after which exposures are written even where no event comes
-_PENDING = 10_000  # exposures kept in memory at most: about 30 s of a busy worker's answers
 _BATCH = 100_000  # rows of one frame of a scan
 _STATEMENT = 500  # rows of one statement
 _TRIM = 10_000  # events that one transaction lets go of
+
+_Prepared = list[tuple[int, AcceptedEvent]]  # each with the number of its id
 
 _EVENTS = ", ".join(EVENTS)
 _STAMPED = f"{_EVENTS}, {AVAILABLE}"
 _EXPOSURES = ", ".join(Exposure._fields)
 
 
-class SqliteStore:
+class SqliteStore(GroupedStore[_Prepared]):
     """An EventStore in the SQLite file at ``path``, made where it is absent.
 
     Write-ahead log, ``synchronous=FULL``, one writing thread per process with group commit, one reading
@@ -46,23 +44,13 @@ class SqliteStore:
     def __init__(self, path: Path, *, above: int = 0) -> None:
         prepare(path)
         self.path = path
-        self.exposures_dropped = 0
-        self._pending: deque[Exposure] = deque()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._writer = self._connect()
         if self.sequence() < above:
             with self._change() as db:
                 db.execute("UPDATE counter SET sequence = MAX(sequence, ?)", (above,))
-        self._group: GroupCommit[Sequence[AcceptedEvent], list[bool]] = GroupCommit(self._write, idle=_FLUSH)
-
-    def submit(self, events: Sequence[AcceptedEvent]) -> Future[list[bool]]:
-        """See EventStore."""
-        return self._group.submit(events)
-
-    def accept(self, events: Sequence[AcceptedEvent]) -> list[bool]:
-        """See EventStore."""
-        return self.submit(events).result()
+        super().__init__(apart=True)
 
     def recent(self, user: str, after: int) -> list[AcceptedEvent]:
         """See EventStore."""
@@ -121,13 +109,6 @@ class SqliteStore:
         """See EventStore."""
         return self._number("SELECT MAX(change) FROM deletions")
 
-    def expose(self, exposure: Exposure) -> None:
-        """See EventStore."""
-        if len(self._pending) < _PENDING:
-            self._pending.append(exposure)
-        else:
-            self.exposures_dropped += 1
-
     def exposures(self) -> Iterator[pl.DataFrame]:
         """See EventStore."""
         newest = self._number("SELECT MAX(sequence) FROM exposures")
@@ -141,7 +122,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """See EventStore."""
-        self._group.close()
+        super().close()
         for db in self._connections:
             db.close()
 
@@ -186,18 +167,13 @@ class SqliteStore:
                 (item, int(deleted)),
             )
 
-    def _write(self, batches: list[Sequence[AcceptedEvent]]) -> list[list[bool]]:
-        """One transaction with the events of all ``batches`` and the exposures that wait."""
-        exposures = [self._pending.popleft() for _ in range(len(self._pending))]
-        if not batches and not exposures:
-            return []
-        try:
-            with translated(self.path), transaction(self._writer):
-                answers = _insert_events(self._writer, batches)
-                _insert_exposures(self._writer, exposures)
-        except BaseException:
-            self.exposures_dropped += len(exposures)
-            raise
+    def _prepare(self, events: Sequence[AcceptedEvent]) -> _Prepared:
+        return [(number(event.event_id), event) for event in events]
+
+    def _write(self, batches: list[_Prepared], exposures: list[Exposure]) -> list[list[bool]]:
+        with translated(self.path), transaction(self._writer):
+            answers = _insert_events(self._writer, batches)
+            _insert_exposures(self._writer, exposures)
         return answers
 
 
@@ -206,18 +182,18 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def _insert_events(db: sqlite3.Connection, batches: list[Sequence[AcceptedEvent]]) -> list[list[bool]]:
+def _insert_events(db: sqlite3.Connection, batches: list[_Prepared]) -> list[list[bool]]:
     """Insert what is new; for each event of each batch: is it new?"""
-    numbers = [[number(event.event_id) for event in batch] for batch in batches]
-    seen = _known(db, "SELECT number FROM ids WHERE number", [each for batch in numbers for each in batch])
+    ids = [id_ for batch in batches for id_, _ in batch]
+    seen = _known(db, "SELECT number FROM ids WHERE number", ids)
     fresh: list[int] = []
     rows: list[tuple[Any, ...]] = []
     answers: list[list[bool]] = []
     sequence, available = db.execute("SELECT sequence, available FROM counter").fetchone()
     available = max(available, now())
-    for batch, theirs in zip(batches, numbers, strict=True):
+    for batch in batches:
         answers.append([])
-        for event, id_ in zip(batch, theirs, strict=True):
+        for id_, event in batch:
             answers[-1].append(id_ not in seen)
             if id_ not in seen:
                 seen.add(id_)

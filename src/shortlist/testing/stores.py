@@ -245,7 +245,11 @@ class StoreContract:
         again.expire(6)
         assert sorted(shown(again)) == ["r6", "r7"]
 
-    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        deadline=None,
+        max_examples=60,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     @given(batches=st.lists(st.lists(_ANY, max_size=5), max_size=6))
     def test_any_events_come_back_as_they_went_in(
         self, open_store: Open, batches: list[list[AcceptedEvent]]

@@ -1,0 +1,52 @@
+"""From the store to the log, safe at any instant: what was accepted is in one of them, and counts once.
+
+Events are copied to parts of the log that do not count yet; one small file, replaced atomically, then makes
+all of them count. From there on readers take those events from the log, whether the store still keeps them
+or not. A crash before that instant leaves parts that never counted, one after it events in the store that no
+longer count; the next run removes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from shortlist.data.forget import finish_forgetting
+from shortlist.data.log import Writer, only_writer, remove_unmarked, scan
+from shortlist.storage.home import Home
+from shortlist.storage.store import EventStore
+
+
+def whole_log(home: Home, store: EventStore) -> tuple[pl.LazyFrame, int]:
+    """Everything ingested and accepted (columns EVENTS and AVAILABLE), and the sequence that it goes up to.
+
+    Exact while others accept and compact.
+    """
+    while True:
+        mark = home.compacted()
+        upto = max(mark, store.sequence())
+        frames = [frame.lazy() for frame in store.scan(mark, upto)]
+        if home.compacted() == mark:
+            return pl.concat([scan(home, upto=mark), *frames]), upto
+
+
+def compact(home: Home, store: EventStore, keep_above: Callable[[], int]) -> int:
+    """Copy what is new in ``store`` to the log, then let the store go of what nobody needs there.
+
+    The store keeps its events above ``keep_above()``: the lowest watermark of the releases that may serve.
+    Returns how many events were copied. Waits while another command writes the log.
+    """
+    with only_writer(home) as aside:
+        finish_forgetting(home, store)
+        remove_unmarked(home)
+        mark, upto, count = home.compacted(), store.sequence(), 0
+        if upto > mark:
+            with Writer(home, aside, upto) as writer:
+                for frame in store.scan(mark, upto):
+                    writer.write(frame)
+                    count += len(frame)
+                writer.commit()
+            home.mark_compacted(upto)
+        store.trim(min(max(mark, upto), keep_above()))
+    return count

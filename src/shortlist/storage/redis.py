@@ -1,0 +1,254 @@
+"""The event store of many nodes: a Redis server (6.2 or newer) that waits for its disk before it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from shortlist.base.errors import MissingExtraError, StoreError
+from shortlist.storage import scripts
+from shortlist.storage.frames import EVENT_FRAME, exposure_frame
+from shortlist.storage.grouped import GroupedStore
+from shortlist.storage.ids import number
+from shortlist.storage.store import AcceptedEvent, Exposure
+
+try:
+    from redis import Redis, exceptions
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+except ImportError as error:
+    raise MissingExtraError("redis", "redis", "an event store on a Redis server") from error
+
+FORMAT = 1  # of the keys in scripts.py; raised when they change
+
+_BUCKETS = 1 << 17  # of ids: Redis packs sets of up to 512 numbers, so up to 67 million ids take 8 bytes each
+_PAGE = 5_000  # entries of one reply
+_SCRIPT = 1_000  # events of one script: others wait meanwhile, about 10 ms
+_ANSWER = 5.0  # seconds for an answer
+_CONNECT = 2.0  # seconds for a connection
+
+_Prepared = list[bytes]  # four arguments of scripts.ACCEPT for each event
+
+
+class RedisStore(GroupedStore[_Prepared]):
+    """An EventStore in the Redis server at ``address``, for the system ``name``.
+
+    The server must have ``appendonly yes``, ``appendfsync always`` and no eviction, else StoreError says so.
+    While it is gone every call raises StoreError: a batch that was under way may have been accepted or not,
+    and may be sent again. When it is back the next call reaches it. Numbers go on above ``above``.
+    """
+
+    def __init__(self, address: str, name: str, *, above: int = 0) -> None:
+        self._prefix = f"shortlist:{{{name}}}:"
+        try:
+            self._redis: Any = Redis.from_url(  # its types allow for text answers, which it does not give
+                address,
+                socket_timeout=_ANSWER,
+                socket_connect_timeout=_CONNECT,
+                retry=Retry(NoBackoff(), 0),  # a script that ran twice would call its events old
+            )
+        except ValueError as error:
+            raise StoreError(
+                f"{address!r} is no address of a Redis server: SHORTLIST_STORE=redis://host:6379"
+            ) from error
+        facts = self._redis.connection_pool.connection_kwargs
+        self._place = f"{facts.get('host', facts.get('path', 'localhost'))}:{facts.get('port', 6379)}"
+        with self._translated():
+            self._must_be_durable()
+            self._redis.set(self._prefix + "format", FORMAT, nx=True)
+            found = int(self._get("format"))
+            if found > FORMAT:
+                raise StoreError(
+                    f"the event store {self._place} has format {found}, and this Shortlist reads up to "
+                    f"{FORMAT}: upgrade Shortlist"
+                )
+            self._run(scripts.RAISE, above)
+        super().__init__(apart=False)  # what cannot be stored was refused before; now it is the server
+
+    def recent(self, user: str, after: int) -> list[AcceptedEvent]:
+        """See EventStore."""
+        with self._translated():
+            rows = self._redis.lrange(f"{self._prefix}user:{user}", 0, -1)
+        entries = (row.split(b" ", 1) for row in rows)
+        events = [_event(entry) for sequence, entry in entries if int(sequence) > after]
+        return sorted(events, key=lambda event: event.at)
+
+    def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
+        """See EventStore."""
+        newest = self.sequence() if upto is None else upto
+        for entries in self._pages("events", f"{after + 1}-0", f"{newest}-0"):
+            rows = [(*_event(entry[b"event"]), int(entry[b"available"])) for _, entry in entries]
+            yield pl.DataFrame(rows, schema=EVENT_FRAME, orient="row")
+
+    def sequence(self) -> int:
+        """See EventStore."""
+        with self._translated():
+            return int(self._get("sequence"))
+
+    def trim(self, upto: int) -> None:
+        """See EventStore."""
+        with self._translated():
+            while self._run(scripts.TRIM, upto, _SCRIPT):
+                pass
+
+    def forget(self, user: str) -> None:
+        """See EventStore."""
+        with self._translated():
+            self._run(scripts.FORGET, user, number(user))
+        self._remove_exposures(lambda exposure: exposure.user == user)
+
+    def forgotten(self, user: str) -> int:
+        """See EventStore."""
+        with self._translated():
+            found = self._redis.hget(self._prefix + "forgotten", str(number(user)))
+        return int(found.split()[0]) if found else 0
+
+    def delete_item(self, item: str) -> None:
+        """See EventStore."""
+        self._mark("sadd", item)
+
+    def restore_item(self, item: str) -> None:
+        """See EventStore."""
+        self._mark("srem", item)
+
+    def deleted(self) -> set[str]:
+        """See EventStore."""
+        with self._translated():
+            return {item.decode() for item in self._redis.smembers(self._prefix + "deleted")}
+
+    def deletions(self) -> int:
+        """See EventStore."""
+        with self._translated():
+            return int(self._get("change"))
+
+    def exposures(self) -> Iterator[pl.DataFrame]:
+        """See EventStore."""
+        for entries in self._pages("exposures", "-", "+"):
+            yield exposure_frame([_exposure(entry[b"shown"]) for _, entry in entries])
+
+    def expire(self, before: int) -> None:
+        """See EventStore."""
+        self._remove_exposures(lambda exposure: exposure.at < before)
+
+    def close(self) -> None:
+        """See EventStore."""
+        super().close()
+        self._redis.close()
+
+    def _prepare(self, events: Sequence[AcceptedEvent]) -> _Prepared:
+        arguments = []
+        for event in events:
+            id_ = number(event.event_id)
+            arguments += [b"%d" % (id_ % _BUCKETS), b"%d" % id_, event.user.encode(), _encode(event)]
+        return arguments
+
+    def _write(self, batches: list[_Prepared], exposures: list[Exposure]) -> list[list[bool]]:
+        """One round trip; the server waits for its disk once for all of it."""
+        groups = list(_grouped(batches))
+        with self._translated():
+            pipeline = self._redis.pipeline(transaction=False)
+            for group in groups:
+                pipeline.eval(scripts.ACCEPT, 1, self._prefix, *group)
+            if exposures:
+                rows = [
+                    (number(each.user) if each.user is not None else "", each.at, _encode(each))
+                    for each in exposures
+                ]
+                shown = [argument for row in rows for argument in row]
+                pipeline.eval(scripts.EXPOSE, 1, self._prefix, *shown)
+            replies = iter([answer for reply in pipeline.execute()[: len(groups)] for answer in reply])
+        return [[next(replies) == 1 for _ in range(len(batch) // 4)] for batch in batches]
+
+    def _mark(self, change: str, item: str) -> None:
+        with self._translated():
+            pipeline = self._redis.pipeline(transaction=True)
+            getattr(pipeline, change)(self._prefix + "deleted", item)
+            pipeline.incr(self._prefix + "change")
+            pipeline.execute()
+
+    def _remove_exposures(self, unwanted: Callable[[Exposure], bool]) -> None:
+        for entries in self._pages("exposures", "-", "+"):
+            gone = [id_ for id_, entry in entries if unwanted(_exposure(entry[b"shown"]))]
+            if gone:
+                with self._translated():
+                    self._redis.xdel(self._prefix + "exposures", *gone)
+
+    def _pages(self, stream: str, first: str, last: str) -> Iterator[list[tuple[bytes, dict[bytes, bytes]]]]:
+        while True:
+            with self._translated():
+                entries = self._redis.xrange(self._prefix + stream, first, last, count=_PAGE)
+            if not entries:
+                return
+            yield entries
+            first = f"({entries[-1][0].decode()}"
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        return self._redis.eval(script, 1, self._prefix, *arguments)
+
+    def _get(self, key: str) -> bytes:
+        found: bytes | None = self._redis.get(self._prefix + key)
+        return found or b"0"
+
+    def _must_be_durable(self) -> None:
+        wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+        for name, value in wanted.items():
+            found = self._redis.config_get(name).get(name)
+            if found != value:
+                raise StoreError(
+                    f"the event store {self._place} would lose events: its {name} is {found!r}; set it with "
+                    f"`redis-cli CONFIG SET {name} {value}` and in its configuration file"
+                )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn errors of the server and of the way to it into StoreErrors that say what to do."""
+        try:
+            yield
+        except exceptions.RedisError as error:
+            advice = _CODES.get(_code(error)) or next(
+                text for kind, text in _ADVICE if isinstance(error, kind)
+            )
+            raise StoreError(f"the event store {self._place}: {advice} ({error})") from error
+
+
+_SAFE = "what was acknowledged is safe, what was not may be sent again"
+_CODES = {
+    "OOM": f"its memory is full: raise maxmemory, or run `shortlist compact`; {_SAFE}",
+    "MISCONF": f"its disk does not take what it writes: make room there; {_SAFE}",
+}
+_ADVICE = (
+    (exceptions.AuthenticationError, "it refuses the user or the password: see SHORTLIST_STORE"),
+    (exceptions.BusyLoadingError, "it is reading its file after a start: try again in a moment"),
+    (exceptions.ReadOnlyError, "it is a read-only copy: SHORTLIST_STORE must name the primary"),
+    (exceptions.NoPermissionError, "the user lacks permissions: it needs all of +@all on shortlist:*"),
+    (exceptions.TimeoutError, f"no answer in time; {_SAFE}"),
+    (exceptions.ConnectionError, f"it cannot be reached: is it running? {_SAFE}"),
+    (exceptions.RedisError, "it failed"),
+)
+
+
+def _code(error: Exception) -> str:
+    """The word in capitals that an error of the server begins with, wherever it came through a script."""
+    words = str(error).replace("-", " ").split()
+    return next((word for word in words if word in _CODES), "")
+
+
+def _grouped(batches: list[_Prepared]) -> Iterator[_Prepared]:
+    """Whole batches, in their order, together up to ``_SCRIPT`` events: one script each."""
+    group: _Prepared = []
+    for batch in batches:
+        if group and len(group) + len(batch) > 4 * _SCRIPT:
+            yield group
+            group = []
+        group = group + batch
+    if group:
+        yield group
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_event = msgspec.msgpack.Decoder(AcceptedEvent).decode
+_exposure = msgspec.msgpack.Decoder(Exposure).decode
