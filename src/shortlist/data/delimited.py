@@ -26,15 +26,15 @@ class Delimited(TextFile):
     @property
     def separator(self) -> str:
         """As declared, or as found in the header."""
-        return self._separator or sniffed(self.head()[0])
+        return self._separator or sniffed(self.head[0])
 
     def columns(self) -> list[str]:
         """The cells of the header."""
-        return next(csv.reader([self.head()[0].rstrip("\r\n")], delimiter=self.separator))
+        return next(csv.reader([self.head[0].rstrip("\r\n")], delimiter=self.separator))
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """As everywhere; but where the declared separator is not in the header, that is what is wrong."""
-        header = self.head()[0]
+        header = self.head[0]
         if self._separator and self._separator not in header and sniffed(header) in header:
             return [
                 f"{self.name}: its cells are separated by {sniffed(header)!r}, not by {self._separator!r}: "

@@ -17,7 +17,7 @@ from shortlist.base.suggest import did_you_mean
 
 ROW = "#row"  # int64, 1 is the first row of data
 FAULT = "#fault"  # str, why a tolerant reading could not make cells of the row; null where it could
-BATCH = 2_000_000  # rows of a fast batch: about 0.5 GB with all that is made from them
+BATCH = 1_000_000  # rows of a fast batch: about 0.3 GB with all that is made from them
 SLOW_BATCH = 200_000  # rows of a batch that Python makes cell by cell
 
 Prepare = Callable[[pl.LazyFrame], pl.LazyFrame]

@@ -18,7 +18,7 @@ class JsonLines(TextFile):
 
     def columns(self) -> list[str]:
         """Every name in the first objects."""
-        names = dict.fromkeys(name for line in self.head() for name in _object(line) or ())
+        names = dict.fromkeys(name for line in self.head for name in _object(line) or ())
         if not names:
             example = '{"user": 1, "item": 2}'
             raise DataError(f"{self.name} holds no JSON objects: write one per line, such as {example}")

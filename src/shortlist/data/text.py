@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -50,9 +51,9 @@ class TextFile(Input):
         """The file's size over the mean length of its first lines."""
         if self.path.suffix == ".gz":
             return None
-        head = self.head()
-        return int(self.path.stat().st_size / (sum(map(len, head)) / len(head)))
+        return int(self.path.stat().st_size / (sum(map(len, self.head)) / len(self.head)))
 
+    @cached_property
     def head(self) -> list[str]:
         """The first lines that are not blank. Raises DataError where there are none or they are UTF-16."""
         with self.opened() as file:
