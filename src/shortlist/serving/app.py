@@ -22,7 +22,7 @@ from shortlist.serving.metrics import Metrics
 from shortlist.serving.pages import Reference, landing
 from shortlist.serving.watch import Watch
 from shortlist.storage.home import Home
-from shortlist.storage.sqlite import SqliteStore
+from shortlist.storage.open import open_store
 
 LARGEST_BODY = 1 << 20  # bytes
 
@@ -33,7 +33,7 @@ def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIAp
     At startup it opens the store (StoreError) and takes up the current release, if one is published.
     """
     metrics = Metrics()
-    engine = Engine(SqliteStore(home.state))
+    engine = Engine(open_store(home))
     watch = Watch(home, engine, metrics, read=read)
 
     @asynccontextmanager

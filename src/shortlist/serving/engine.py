@@ -167,6 +167,8 @@ class Engine:
     def history(self, serving: Serving, user: str) -> Histories:
         """Everything ``user`` did to items of the catalogue, one row, oldest first."""
         past = serving.release.history(user)
+        if len(past.items) and self.store.forgotten(user) > serving.release.watermark:
+            past = Histories.empty(1)
         recent = self.store.recent(user, serving.release.watermark)
         items = serving.pipeline.items.positions(event.item for event in recent)
         codes = [serving.codes.get(event.event, -1) for event in recent]

@@ -22,7 +22,7 @@ from shortlist.pipeline.release import Release, load
 from shortlist.serving.app import application
 from shortlist.serving.workers import end_with, supervise
 from shortlist.storage.home import Home
-from shortlist.storage.sqlite import SqliteStore
+from shortlist.storage.open import open_store
 
 log = logging.getLogger("shortlist.serving")
 
@@ -50,7 +50,7 @@ def serve(
     that dies is replaced. Raises UnavailableError where the port is taken, StoreError where the store
     cannot be opened.
     """
-    SqliteStore(home.state).close()  # an error here reaches the caller, not the log of a worker
+    open_store(home).close()  # an error here reaches the caller, not the log of a worker
     with closing(_bound(host, port, shared=workers > 1)) as bound:
         logging.config.dictConfig(_LOGGING)
         log.info("serving at %s", _address(bound))

@@ -1,0 +1,151 @@
+"""What is served equals a replay of the log and the store from nothing, whichever release serves."""
+
+import csv
+
+import pytest
+
+from shortlist.base.columns import DAY
+from shortlist.base.errors import NotFoundError
+from shortlist.pipeline.release import load
+from shortlist.project import verbs
+from shortlist.project.project import open_project
+from shortlist.serving.engine import Engine
+from shortlist.storage.store import AcceptedEvent, Exposure
+from shortlist.testing.toy import toy_histories, toy_items
+
+SHOP = """
+from shortlist import EASE, Entity, Event, Objective, Popular, System, Table
+
+views = Event("view", Table("views.csv"), user="who", item="what", at="when", value="stars")
+system = System(
+    name="shop",
+    user=Entity("who"),
+    item=Entity("sku", Table("products.csv"), title="name"),
+    events=[views],
+    objectives=[Objective("viewed", views)],
+    sources=[EASE(regularization=20), Popular()],
+)
+"""
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    """A project whose log has the toy world's events."""
+    monkeypatch.setenv("SHORTLIST_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SHORTLIST_STORE", raising=False)
+    items, histories = toy_items(), toy_histories()
+    with (tmp_path / "products.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("sku", "name"), *((key, key) for key in items.keys)])
+    with (tmp_path / "views.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["who", "what", "when", "stars"])
+        for row, item, at in zip(histories.rows, histories.items, histories.at, strict=True):
+            rows.writerow([f"u{row}", items.keys[item], 1_700_000_000 + int(at) // 1_000_000, 1])
+    (tmp_path / "shop.py").write_text(SHOP)
+    project = open_project(tmp_path / "shop.py")
+    verbs.ingest(project)
+    return project
+
+
+def train(project):
+    data, watermark = verbs.dataset(project)
+    return verbs.train(project, data, watermark, verbs.evaluate(project, data).evaluation)
+
+
+def accept(project, count, start=0):
+    """Events of u0 to u4 and of somebody new, some older than what was ingested."""
+    keys = toy_items().keys
+    with project.store() as store:
+        store.accept(
+            [
+                AcceptedEvent(
+                    f"{n}",
+                    "view",
+                    f"u{n % 6}" if n % 6 else "new",
+                    keys[n % 7],
+                    1_600_000_000_000_000 + n * DAY,
+                    2.0,
+                )
+                for n in range(start, start + count)
+            ]
+        )
+
+
+def events_of(histories, row):
+    return [
+        (int(histories.items[n]), int(histories.at[n]), float(histories.value[n]))
+        for n in range(histories.offsets[row], histories.offsets[row + 1])
+    ]
+
+
+def served(project, number):
+    """What an engine on release ``number`` takes for the history of each user."""
+    with project.store() as store:
+        engine = Engine(store)
+        engine.swap(project.releases.facts(number), load(project.releases.open(number)))
+        users = [f"u{n}" for n in range(8)] + ["new"]
+        found = {user: events_of(engine.history(engine.serving, user), 0) for user in users}
+    return {user: events for user, events in found.items() if events}
+
+
+def replayed(project):
+    """The same from the log and the store, from nothing."""
+    data, _ = verbs.dataset(project)
+    wanted = {f"u{n}" for n in range(8)} | {"new"}
+    return {user: events_of(data.histories, row) for row, user in enumerate(data.users) if user in wanted}
+
+
+def test_what_is_served_is_what_a_replay_gives(shop):
+    first = train(shop)
+    accept(shop, 60)
+    second = train(shop)
+    accept(shop, 40, start=60)
+    whole = replayed(shop)
+    assert sum(map(len, whole.values())) > 100
+    assert served(shop, first) == served(shop, second) == whole
+    assert verbs.compact(shop.home) == 100
+    assert replayed(shop) == whole
+    assert served(shop, first) == served(shop, second) == whole, "the store kept what the first one needs"
+    shop.releases.publish(second)
+    verbs.compact(shop.home, releases=1)
+    assert [each.number for each in shop.releases.list()] == [second]
+    with pytest.raises(NotFoundError):
+        shop.releases.open(first)
+    with shop.store() as store:
+        assert sum(map(len, store.scan())) == 40, "nobody needs the others here any more"
+    assert served(shop, second) == replayed(shop) == whole
+
+
+def test_the_release_that_serves_is_never_removed(shop):
+    first = train(shop)
+    shop.releases.publish(first)
+    train(shop)
+    third = train(shop)
+    verbs.compact(shop.home, releases=1)
+    assert [each.number for each in shop.releases.list()] == [first, third]
+
+
+def test_a_forgotten_user_is_nobody_to_every_release(shop):
+    first = train(shop)
+    accept(shop, 60)
+    second = train(shop)
+    verbs.compact(shop.home)
+    accept(shop, 20, start=60)
+    whole = replayed(shop)
+    verbs.forget(shop.home, "u1")
+    assert "u1" in whole
+    others = {user: events for user, events in whole.items() if user != "u1"}
+    assert served(shop, first) == served(shop, second) == replayed(shop) == others
+    accept(shop, 12, start=91)  # the new u1 begins to do things
+    third = train(shop)
+    assert len(replayed(shop)["u1"]) == 2
+    assert served(shop, first) == served(shop, third) == replayed(shop)
+
+
+def test_exposures_are_kept_for_so_many_days(shop):
+    with shop.store() as store:
+        for day in range(4):
+            store.expose(Exposure(f"r{day}", 1, "recommend", "u1", day * DAY + 1, ("x",)))
+    verbs.compact(shop.home, exposures=2, now=4 * 86_400)
+    with shop.store() as store:
+        assert [each for frame in store.exposures() for each in frame["request"]] == ["r2", "r3"]
