@@ -46,10 +46,9 @@ class Sql(Input):
         with self._answer() as answer:
             places = [list(answer.keys()).index(column) for column in columns]
             for part in answer.partitions(SLOW_BATCH):
-                cells = zip(*part, strict=True)
-                taken = list(cells)
+                cells = list(zip(*part, strict=True))
                 table = pl.DataFrame(
-                    [_series(column, taken[place]) for column, place in zip(columns, places, strict=True)]
+                    [_series(column, cells[place]) for column, place in zip(columns, places, strict=True)]
                 )
                 marks = [
                     pl.int_range(first, first + len(part), dtype=pl.Int64).alias(ROW),
@@ -62,9 +61,13 @@ class Sql(Input):
     def _answer(self) -> Iterator[Any]:
         try:
             engine = self._alchemy.create_engine(self._url)
-            with engine.connect().execution_options(stream_results=True, yield_per=SLOW_BATCH) as connection:
-                yield connection.execute(self._alchemy.text(self._query))
-            engine.dispose()
+            try:
+                with engine.connect().execution_options(
+                    stream_results=True, yield_per=SLOW_BATCH
+                ) as connection:
+                    yield connection.execute(self._alchemy.text(self._query))
+            finally:
+                engine.dispose()
         except ModuleNotFoundError as error:
             raise DataError(f"{self.name} needs the database's driver: pip install {error.name}") from error
         except self._alchemy.exc.SQLAlchemyError as error:
