@@ -31,6 +31,7 @@ class RedisServer:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.address = f"redis://127.0.0.1:{self.port}"
+        folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         named = {
             "port": str(self.port),
