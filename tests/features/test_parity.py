@@ -129,5 +129,7 @@ def test_decayed_counts_over_many_epochs(events, half_life):
     reader = Timeline(keys, at, np.full(len(keys), np.nan), 3)
     for t in (0, 500, 10**5, 10**6 + 1):
         found = reader.decayed(np.arange(3), np.full(3, t), half_life)
-        wanted = [sum(2.0 ** ((a - t) / half_life) for k, a in events if k == key and a < t) for key in range(3)]
+        wanted = [
+            sum(2.0 ** ((a - t) / half_life) for k, a in events if k == key and a < t) for key in range(3)
+        ]
         assert np.allclose(found, wanted, rtol=1e-9)
