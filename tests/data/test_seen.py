@@ -8,21 +8,27 @@ from hypothesis import strategies as st
 from shortlist.data import seen
 from shortlist.data.ingest import ingest
 from shortlist.data.log import scan
-from shortlist.data.seen import Seen
+from shortlist.data.seen import Seen, among
 from shortlist.system.table import Table
 
 
-@given(st.lists(st.lists(st.integers(0, 30), max_size=12), max_size=6))
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, max_size=8), max_size=12)
+)
 def test_the_first_of_each_number_is_new_once(batches):
     numbers, before = Seen(), set()
     for batch in batches:
-        expected = [
-            number not in before and number not in batch[:place] for place, number in enumerate(batch)
-        ]
-        assert numbers.first(np.array(batch, np.uint64)).tolist() == expected
-        before |= set(batch)
-    everything = np.arange(32, dtype=np.uint64)
-    assert numbers.holds(everything).tolist() == [number in before for number in range(32)]
+        rows = [number + 100 * at for number, at in batch]  # rows at different times are different rows
+        times = [at for _, at in batch]
+        new = numbers.first(np.array(rows, np.uint64), min(times), max(times)).tolist()
+        assert new == [row not in before and row not in rows[:place] for place, row in enumerate(rows)]
+        before |= set(rows)
+
+
+@given(st.sets(st.integers(0, 20)), st.lists(st.integers(0, 20)))
+def test_among(known, numbers):
+    found = among(np.array(numbers, np.uint64), np.array(sorted(known), np.uint64))
+    assert found.tolist() == [number in known for number in numbers]
 
 
 def test_rows_are_recognised_by_what_they_say_not_by_a_hash_of_another_version(

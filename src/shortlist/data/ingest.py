@@ -27,7 +27,7 @@ from shortlist.data.progress import bar
 from shortlist.data.quarantine import Quarantine
 from shortlist.data.report import IngestReport, InputReport
 from shortlist.data.rows import REASON, EventRows
-from shortlist.data.seen import Logged, Seen, identity
+from shortlist.data.seen import Logged, Seen, identity, span
 from shortlist.data.tables import inputs
 from shortlist.storage.home import Home
 from shortlist.system.event import Event
@@ -189,7 +189,7 @@ class _Ingest:
             for batch in read(rows.columns, rows.prepare):
                 good, bad = rows.split(batch)
                 numbers = good.select(identity(event).alias(NUMBER)).to_series()
-                first = seen.first(numbers.to_numpy())
+                first = seen.first(numbers.to_numpy(), *span(event, good))
                 if not first.all():
                     twice = good.filter(~first).with_columns(pl.lit("duplicate").alias(REASON))
                     quarantine.add(rows.cells(twice, given.name))

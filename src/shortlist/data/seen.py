@@ -19,6 +19,7 @@ from shortlist.storage.home import Home
 from shortlist.system.event import Event
 
 Numbers = NDArray[np.uint64]
+NEAR = 2  # more batches than this that touch one span of time become one
 
 
 def identity(event: Event) -> pl.Expr:
@@ -36,35 +37,51 @@ def identity(event: Event) -> pl.Expr:
     return reduce(pl.Expr.add, (cell.hash(seed + place) for place, cell in enumerate(row)))
 
 
+def span(event: Event, rows: pl.DataFrame) -> tuple[int, int]:
+    """The first and last moment outside which no row can be the same as one of ``rows``."""
+    return (
+        (0, 0)
+        if event.id or rows.is_empty()
+        else rows.select(pl.col(AT).min(), pl.col(AT).max().alias("end")).row(0)
+    )
+
+
+def among(numbers: Numbers, known: Numbers) -> Mask:
+    """Which of ``numbers`` are in ``known``, which is sorted."""
+    found = np.zeros(len(numbers), np.bool_)
+    if len(known):
+        order = np.argsort(numbers)  # neighbours are then looked for near each other: ten times as fast
+        places = np.minimum(np.searchsorted(known, numbers[order]), len(known) - 1)
+        found[order] = known[places] == numbers[order]
+    return found
+
+
 class Seen:
-    """A set of numbers that grows by batches. Sorting is the fastest way: 10 million take 0.1 s."""
+    """The numbers of the rows of one input, batch by batch.
+
+    A batch is only compared with earlier ones whose span of time touches its own: in a file in the order of
+    time that is the one before. They are kept sorted, since sorting is the fastest way to find equal numbers
+    (10 million take 0.1 s, a hash table 0.6 s).
+    """
 
     def __init__(self) -> None:
-        self._sorted: Numbers = np.zeros(0, np.uint64)
+        self._batches: list[tuple[int, int, Numbers]] = []  # start, end, sorted numbers
 
-    def add(self, numbers: Numbers) -> None:
-        """Remember ``numbers``."""
-        merged = np.concatenate([self._sorted, numbers])
-        merged.sort()
-        self._sorted = merged
-
-    def holds(self, numbers: Numbers) -> Mask:
-        """Which of ``numbers`` it has."""
-        if not len(self._sorted):
-            return np.zeros(len(numbers), np.bool_)
-        places = np.searchsorted(self._sorted, numbers)
-        held: Mask = self._sorted[np.minimum(places, len(self._sorted) - 1)] == numbers
-        return held
-
-    def first(self, numbers: Numbers) -> Mask:
-        """Which of ``numbers`` come for the first time; remembers them all."""
-        before = self._sorted
-        self.add(numbers)
-        if not (self._sorted[1:] == self._sorted[:-1]).any():
-            return np.ones(len(numbers), np.bool_)
-        self._sorted, after = before, self._sorted
-        new: Mask = ~self.holds(numbers) & pl.Series(numbers).is_first_distinct().to_numpy()
-        self._sorted = after[np.concatenate([[True], after[1:] != after[:-1]])]
+    def first(self, numbers: Numbers, start: int, end: int) -> Mask:
+        """Which of ``numbers``, of rows between ``start`` and ``end``, come for the first time; remembers them."""
+        near = [batch for batch in self._batches if batch[0] <= end and start <= batch[1]]
+        merged = np.sort(np.concatenate([*(known for _, _, known in near), numbers]))
+        new = np.ones(len(numbers), np.bool_)
+        if (merged[1:] == merged[:-1]).any():
+            new = pl.Series(numbers).is_first_distinct().to_numpy(writable=True)
+            for _, _, known in near:
+                new &= ~among(numbers, known)
+        if len(near) <= NEAR:
+            self._batches.append((start, end, np.sort(numbers[new])))
+        else:
+            apart = [batch for batch in self._batches if not (batch[0] <= end and start <= batch[1])]
+            span = min(start, *(batch[0] for batch in near)), max(end, *(batch[1] for batch in near))
+            self._batches = [*apart, (*span, np.unique(merged))]
         return new
 
 
@@ -75,7 +92,7 @@ class Logged:
         self._home = home
         self._empty = not parts(home)
         self._event = event
-        self._seen = Seen()
+        self._known: Numbers = np.zeros(0, np.uint64)  # sorted
         self._read: set[int] = set()
 
     def holds(self, numbers: Numbers, at: pl.Series) -> Mask:
@@ -90,8 +107,9 @@ class Logged:
         elif not self._read:  # an id may have come on any day
             self._read = set(days)
             self._add(scan(self._home))
-        return self._seen.holds(numbers)
+        return among(numbers, self._known)
 
     def _add(self, rows: pl.LazyFrame) -> None:
         mine = rows.filter(pl.col(EVENT) == self._event.name).select(identity(self._event))
-        self._seen.add(mine.collect(engine="streaming").to_series().to_numpy())
+        found = mine.collect(engine="streaming").to_series().to_numpy()
+        self._known = np.sort(np.concatenate([self._known, found]))
