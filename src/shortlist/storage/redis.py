@@ -92,7 +92,7 @@ class RedisStore(GroupedStore[_Prepared]):
     def trim(self, upto: int) -> None:
         """See EventStore."""
         with self._translated():
-            while self._run(scripts.TRIM, upto, _SCRIPT):
+            while upto > 0 and self._run(scripts.TRIM, upto, _SCRIPT):
                 pass
 
     def forget(self, user: str) -> None:

@@ -57,6 +57,9 @@ CREATE TABLE exposures (
 ) STRICT;
 """
 
+# Ids and users land on random pages, and a page that changes often is written to the file once a checkpoint:
+# measured with 400 events a transaction, 16 us an event instead of 21 at SQLite's own 1,000.
+_CHECKPOINT = 10_000  # pages, 40 MB
 _WAIT = 30.0  # seconds for another process's transaction
 
 
@@ -67,6 +70,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
     return db
 
 

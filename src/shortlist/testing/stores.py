@@ -154,6 +154,9 @@ class StoreContract:
         store.accept([event("a"), event("b", user="bert")])
         middle = store.sequence()
         store.accept([event("c")])
+        for nothing in (-1, 0):
+            store.trim(nothing)
+        assert ids(store.scan()) == ["a", "b", "c"]
         store.trim(middle)
         assert ids(store.scan()) == ["c"]
         assert [e.event_id for e in store.recent("anna", 0)] == ["c"]
