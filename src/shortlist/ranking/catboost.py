@@ -26,9 +26,9 @@ class CatBoost(Ranker):
     interpretability: ClassVar[str] = "trees"
 
     name: str = field(default="catboost", metadata={"doc": "what slates, metrics and reports call it"})
-    epochs: int = field(default=300, metadata={"doc": "trees"})
+    epochs: int = field(default=200, metadata={"doc": "trees"})
     depth: int = field(default=6, metadata={"doc": "questions in a tree"})
-    learning_rate: float = field(default=0.06, metadata={"doc": "how much each tree may say"})
+    learning_rate: float = field(default=0.08, metadata={"doc": "how much each tree may say"})
     regularization: float = field(default=3.0, metadata={"doc": "L2 penalty on leaves"})
 
     def fit(self, features: Floats, labels: Floats, names: Sequence[str], *, seed: int = 0) -> FittedCatBoost:
