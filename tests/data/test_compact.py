@@ -1,5 +1,6 @@
 """Accepted events move to the log, or to nowhere: what readers see is the same before, during and after."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -241,3 +242,28 @@ def test_a_full_disk_stops_compaction_and_harms_nothing(home, monkeypatch):
     after, its_upto = everything(home)
     assert its_upto == upto
     assert after.sort(EVENT_ID).equals(before.sort(EVENT_ID))
+
+
+def test_a_log_that_may_not_be_written(home):
+    store = open_store(home)
+    before, _ = whole_log(home, store)
+    (home.path / "ingest.lock").chmod(0o444)
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(
+            StoreError, match="cannot be written: it may not be written: check the permissions"
+        ):
+            compact(home, store, lambda: 12)
+    finally:
+        if was_root:
+            os.seteuid(0)
+    assert whole_log(home, store)[0].collect().equals(before.collect())
+    store.close()
+
+
+def test_a_damaged_mark_is_said_and_nothing_is_guessed(home):
+    (home.events / "compacted.json").write_text("{")
+    with pytest.raises(StoreError, match=r"compacted\.json is damaged .* restore it from a copy"):
+        open_store(home)

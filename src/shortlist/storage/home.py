@@ -63,11 +63,14 @@ class Home:
         return self.path / "events"
 
     def compacted(self) -> int:
-        """The store's sequence up to which its events are in the log; 0: none are."""
+        """The store's sequence up to which its events are in the log; 0: none are. StoreError if that is damaged."""
+        path = self.events / _MARK
         try:
-            return int(read_json(self.events / _MARK)["upto"])
+            return int(read_json(path)["upto"])
         except FileNotFoundError:
             return 0
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} is damaged ({error}): restore it from a copy of {self.path}") from error
 
     def mark_compacted(self, upto: int) -> None:
         """Say so, durably and at one instant."""
