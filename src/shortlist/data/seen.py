@@ -39,11 +39,9 @@ def identity(event: Event) -> pl.Expr:
 
 def span(event: Event, rows: pl.DataFrame) -> tuple[int, int]:
     """The first and last moment outside which no row can be the same as one of ``rows``."""
-    return (
-        (0, 0)
-        if event.id or rows.is_empty()
-        else rows.select(pl.col(AT).min(), pl.col(AT).max().alias("end")).row(0)
-    )
+    if event.id or rows.is_empty():
+        return 0, 0
+    return rows.select(pl.col(AT).min(), pl.col(AT).max().alias("end")).row(0)
 
 
 def among(numbers: Numbers, known: Numbers) -> Mask:
@@ -71,8 +69,9 @@ class Seen:
         """Which of ``numbers``, of rows between ``start`` and ``end``, come for the first time; remembers them."""
         near = [batch for batch in self._batches if batch[0] <= end and start <= batch[1]]
         merged = np.sort(np.concatenate([*(known for _, _, known in near), numbers]))
+        once = np.append(merged[1:] != merged[:-1], True)
         new = np.ones(len(numbers), np.bool_)
-        if (merged[1:] == merged[:-1]).any():
+        if not once.all():
             new = pl.Series(numbers).is_first_distinct().to_numpy(writable=True)
             for _, _, known in near:
                 new &= ~among(numbers, known)
@@ -81,7 +80,7 @@ class Seen:
         else:
             apart = [batch for batch in self._batches if not (batch[0] <= end and start <= batch[1])]
             span = min(start, *(batch[0] for batch in near)), max(end, *(batch[1] for batch in near))
-            self._batches = [*apart, (*span, np.unique(merged))]
+            self._batches = [*apart, (*span, merged[once])]
         return new
 
 
