@@ -108,13 +108,13 @@ def measure(report: Report, options: Namespace) -> None:
             to_polars=ratio(seconds, "polars, by time", what),
             peak_gib=peaks[what],
         )
-    if len(taken["ingest, by time"]) and taken["ingest, by time"][0].value < 0.99 * events:
-        raise AssertionError("ingest left out rows")
+    added = taken["ingest, by time"][0].value
+    report.claim("events that are in the log, of those in the file", added / events, at_least=0.999)
     report.claim(
         "rows per second, to bare Polars CSV-to-Parquet of the same file",
         ratio(seconds, "polars, by time", "ingest, by time"),
         "x",
-        at_least=PARITY,
+        at_least=None if options.quick else PARITY,  # the bar is for 10 million; below, starting costs count
     )
     report.claim("the same, file ordered by user", ratio(seconds, "polars, by user", "ingest, by user"), "x")
     report.claim("peak memory", max(peaks[what] for what in taken if "ingest" in what), "GiB", at_most=MEMORY)
