@@ -26,7 +26,7 @@ types: $(VENV)/dev
 	$(BIN)/mypy
 
 imports: $(VENV)/dev
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/dev
 	$(BIN)/pytest -n 2 --dist loadfile
