@@ -128,7 +128,8 @@ class _Ingest:
         if not self.ledger.read_alike(event.name, columns):
             raise DataError(
                 f"event {event.name!r} is now read from other columns than the log was, and the log would hold both: "
-                f"to ingest afresh, remove events and {self.home.ledger.name} in {self.home.path}"
+                "to ingest afresh, point SHORTLIST_HOME at a new folder (this one keeps what a server accepted), or "
+                "give the event another name"
             )
 
     def _catalogue(self, given: list[Input]) -> None:
