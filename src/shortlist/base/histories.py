@@ -24,6 +24,8 @@ class Histories:
     at: Moments  # int64[events], microseconds
     event: AnyArray  # int16[events], position in the System's events
     value: Floats  # float32[events], NaN where the event has none
+    known: Moments | None = None  # int64[events], when each became known; None: as it happened
+    context: AnyArray | None = None  # int16[events, contexts], the word of each, -1 where unsaid; None: no contexts
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -75,18 +77,18 @@ class Histories:
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         events = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return Histories(offsets, self.items[events], self.at[events], self.event[events], self.value[events])
+        return self._with(offsets, events)
 
     def where(self, keep: Mask) -> Histories:
         """The same rows with only the events of the mask ``keep``."""
         counts = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
-        return Histories(
-            counts[self.offsets], self.items[keep], self.at[keep], self.event[keep], self.value[keep]
-        )
+        return self._with(counts[self.offsets], keep)
 
     def before(self, moments: Moments) -> Histories:
-        """Each row's events with ``at < moments[row]``: what could be known at that moment."""
-        return self.where(self.at < np.repeat(moments, self.lengths))
+        """Each row's events with ``at < moments[row]`` that were known by then."""
+        limit = np.repeat(moments, self.lengths)
+        early = self.at < limit
+        return self.where(early if self.known is None else early & (self.known <= limit))
 
     def last(self, n: int) -> Histories:
         """The newest ``n`` events of each row."""
@@ -100,6 +102,18 @@ class Histories:
         starts = np.minimum(self.offsets[:-1], max(len(self.at) - 1, 0))
         return np.where(self.lengths > 0, self.at[starts] if len(self.at) else latest, latest).astype(
             np.int64
+        )
+
+    def _with(self, offsets: Rows, events: AnyArray) -> Histories:
+        """The given events in rows that end at ``offsets``."""
+        return Histories(
+            offsets,
+            self.items[events],
+            self.at[events],
+            self.event[events],
+            self.value[events],
+            None if self.known is None else self.known[events],
+            None if self.context is None else self.context[events],
         )
 
     def remapped(self, positions: Positions) -> Histories:

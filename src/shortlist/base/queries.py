@@ -18,13 +18,15 @@ class Queries:
 
     histories: Histories  # what each row did before it asked
     at: Moments  # int64[rows], the moment each row asks
+    context: AnyArray | None = None  # int16[rows, contexts], the word of each, -1 where unsaid
 
     def __len__(self) -> int:
         return len(self.at)
 
     def take(self, rows: AnyArray) -> Queries:
         """The given rows as a batch of their own."""
-        return Queries(self.histories.take(rows), self.at[rows])
+        context = None if self.context is None else self.context[rows]
+        return Queries(self.histories.take(rows), self.at[rows], context)
 
 
 @dataclass(frozen=True)
