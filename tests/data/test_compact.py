@@ -11,11 +11,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from shortlist.base.columns import AT, AVAILABLE, DAY, EVENT_ID, USER
+from shortlist.base.columns import AT, AVAILABLE, CONTEXT, DAY, EVENT_ID, USER
 from shortlist.base.errors import StoreError
 from shortlist.data import log
 from shortlist.data.compact import compact, whole_log
 from shortlist.data.forget import forget
+from shortlist.storage.frames import EVENT_FRAME
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.sqlite import SqliteStore
@@ -55,14 +56,16 @@ else:
 
 
 def event(n, *, user=None, day=0):
-    return AcceptedEvent(f"e{n}", "view", user or f"u{n % 3}", f"i{n}", day * DAY + n, float(n))
+    said = {"device": "tv"} if n % 2 else None
+    return AcceptedEvent(f"e{n}", "view", user or f"u{n % 3}", f"i{n}", day * DAY + n, float(n), said)
 
 
 @pytest.fixture
 def home(tmp_path):
     """Two events of a table, and twelve that were accepted on two days; half of them are compacted."""
     home = Home.open(tmp_path / "home")
-    rows = pl.DataFrame([event(100), event(101)], schema=log.SCHEMA, orient="row")
+    columns = {name: kind for name, kind in EVENT_FRAME.items() if name not in (CONTEXT, AVAILABLE)}
+    rows = pl.DataFrame([event(100)[:-1], event(101)[:-1]], schema=columns, orient="row")
     with log.only_writer(home) as aside, log.Writer(home, aside) as writer:
         writer.write(rows)
         writer.commit()
@@ -92,6 +95,9 @@ def test_the_log_and_the_store_are_one(home):
     assert (rows.filter(pl.col(EVENT_ID) == "e100")[AVAILABLE] == 100).all(), "as it happened"
     accepted = rows.filter(pl.col(AT) // DAY == 1)
     assert (accepted[AVAILABLE] > accepted[AT]).all()
+    assert rows.filter(pl.col(CONTEXT) == '{"device":"tv"}')[EVENT_ID].sort().to_list() == [
+        "e1", "e11", "e3", "e5", "e7", "e9",
+    ]  # fmt: skip
 
 
 def test_compaction_moves_what_is_new_and_keeps_what_a_release_needs(home):

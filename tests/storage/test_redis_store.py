@@ -5,6 +5,7 @@ import threading
 import time
 import uuid
 
+import msgspec
 import pytest
 
 pytest.importorskip("redis", reason="the extra `redis` is not installed")
@@ -215,11 +216,21 @@ def test_full_memory_refuses_and_keeps(tmp_path):
 
 
 def test_a_newer_format_is_refused(open_store, monkeypatch):
-    monkeypatch.setattr(module, "FORMAT", 2)
+    monkeypatch.setattr(module, "FORMAT", 3)
     open_store()
-    monkeypatch.setattr(module, "FORMAT", 1)
-    with pytest.raises(StoreError, match="has format 2, and this Shortlist reads up to 1: upgrade"):
+    monkeypatch.setattr(module, "FORMAT", 2)
+    with pytest.raises(StoreError, match="has format 3, and this Shortlist reads up to 2: upgrade"):
         open_store()
+
+
+def test_events_of_format_1_had_no_context(open_store, monkeypatch):
+    monkeypatch.setattr(module, "FORMAT", 1)
+    monkeypatch.setattr(module, "_encode", lambda event: msgspec.msgpack.encode(tuple(event)[:-1]))
+    open_store().accept([event("old")])
+    monkeypatch.undo()
+    store = open_store()
+    store.accept([event("new", context={"device": "tv"})])
+    assert [each.context for each in store.recent("anna", 0)] == [None, {"device": "tv"}]
 
 
 def test_the_machine_says_where_the_store_is(shared, tmp_path, monkeypatch):

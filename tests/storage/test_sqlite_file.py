@@ -107,7 +107,7 @@ def test_a_newer_format(tmp_path):
     db = sqlite3.connect(tmp_path / "state.db")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 2: upgrade"):
+    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 3: upgrade"):
         SqliteStore(tmp_path / "state.db")
 
 
@@ -159,7 +159,26 @@ def test_an_older_format_is_brought_up_to_date(tmp_path):
     for _ in range(2):
         store = SqliteStore(tmp_path / "state.db")
         [frame] = store.scan()
-        assert frame.rows() == [("a", "view", "anna", "x", 7, 2.5, 7), ("b", "view", "bert", "y", 5, None, 5)]
+        assert frame.rows() == [
+            ("a", "view", "anna", "x", 7, 2.5, None, 7),
+            ("b", "view", "bert", "y", 5, None, None, 5),
+        ]
         assert (store.sequence(), store.deleted()) == (2, {"y"})
         assert store.accept([AcceptedEvent("a", "view", "anna", "x", 7)]) == [False]
+        store.close()
+
+
+def test_events_of_format_2_had_no_context(tmp_path):
+    store = SqliteStore(tmp_path / "state.db")
+    store.accept([AcceptedEvent("a", "view", "anna", "x", 7)])
+    store.close()
+    db = sqlite3.connect(tmp_path / "state.db")
+    db.execute("ALTER TABLE events DROP COLUMN context")
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    for number in range(2):
+        store = SqliteStore(tmp_path / "state.db")
+        store.accept([AcceptedEvent(f"new {number}", "view", "bert", "x", 8, context={"device": "tv"})])
+        assert store.recent("anna", 0) == [AcceptedEvent("a", "view", "anna", "x", 7)]
+        assert store.recent("bert", 0)[number].context == {"device": "tv"}
         store.close()

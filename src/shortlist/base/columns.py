@@ -10,11 +10,14 @@ AT = "at"  # int64, microseconds since the Unix epoch, UTC (or the row's order w
 EVENT = "event"  # str, the declared event's name
 VALUE = "value"  # float32, null where the event has none
 EVENT_ID = "event_id"  # str, unique; the client's own, or derived from the row
+CONTEXT = (
+    "context"  # str, JSON of the words that the event carries ({"device": "mobile"}), null where it has none
+)
 AVAILABLE = (
     "available"  # int64, microseconds: when the event could first be known (accepted, or as it happened)
 )
 
-EVENTS = (EVENT_ID, EVENT, USER, ITEM, AT, VALUE)
+EVENTS = (EVENT_ID, EVENT, USER, ITEM, AT, VALUE, CONTEXT)
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

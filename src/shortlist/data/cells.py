@@ -6,7 +6,7 @@ gives null for text it is not sure of; the *careful* one takes the few rows that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import polars as pl
@@ -53,6 +53,17 @@ def careful_key(cells: pl.Series) -> pl.Series:
     """Keys of cells that are words already; null where a cell has none."""
     tidy = cells.cast(pl.String).str.strip_chars().str.replace(r"^(-?\d+)\.0$", "$1")
     return tidy.to_frame("key").select(pl.when(pl.col("key") != "").then("key")).to_series()
+
+
+def context_text(columns: Mapping[str, str], kinds: pl.Schema) -> pl.Expr:
+    """The JSON text of ``name -> column``, as ``base.contexts.to_text`` writes it; null where all cells are empty."""
+    said = []
+    for name, column in sorted(columns.items()):
+        word = quick_key(column, kinds[column]).str.strip_chars()
+        pair = pl.struct(word.alias(name)).struct.json_encode().str.strip_chars("{}")
+        said.append(pl.when(word.str.len_bytes() > 0).then(pair))
+    whole = pl.concat_str(said, separator=",", ignore_nulls=True)
+    return pl.when(pl.any_horizontal(each.is_not_null() for each in said)).then("{" + whole + "}")
 
 
 def clock(sample: pl.Series) -> str | None:

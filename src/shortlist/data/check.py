@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from shortlist.base.columns import AT, DAY, ITEM, USER, VALUE
+from shortlist.base.columns import AT, CONTEXT, DAY, ITEM, USER, VALUE
 from shortlist.base.errors import DataError
 from shortlist.data import catalogue
 from shortlist.data.inputs import SLOW_BATCH, Input, MalformedError
@@ -134,7 +134,7 @@ def _sample(event: Event, root: Path, problems: list[Problem]) -> _Sample | None
         passed, failed = rows.split(batch)
         first = passed.select(identity(event)).to_series().is_first_distinct()
         twice = passed.filter(~first).with_columns(pl.lit("duplicate").alias(REASON))
-        good.append(passed.filter(first).select(USER, ITEM, AT, VALUE))
+        good.append(passed.filter(first).select(USER, ITEM, AT, VALUE, *([CONTEXT] if event.context else [])))
         bad += [rows.cells(failed, each.name), rows.cells(twice, each.name)]
     if not good:
         return None

@@ -28,8 +28,6 @@ from shortlist.base.files import sync
 from shortlist.storage.frames import EVENT_FRAME
 from shortlist.storage.home import Home
 
-SCHEMA = pl.Schema({name: kind for name, kind in EVENT_FRAME.items() if name != AVAILABLE})
-
 
 def parts(home: Home, days: Iterable[int] | None = None, upto: int | None = None) -> list[Path]:
     """The log's files in order; of the given ``days`` since 1970 only, where they are given.
@@ -123,13 +121,13 @@ class Writer:
         shutil.rmtree(self._aside, ignore_errors=True)
 
     def write(self, events: pl.DataFrame) -> None:
-        """Write ``events`` (columns EVENTS, and AVAILABLE if known) aside, in the background.
+        """Write ``events`` (columns EVENTS, CONTEXT and AVAILABLE if there are any) aside, in the background.
 
         The next call waits for it.
         """
         self._number += 1
-        schema = EVENT_FRAME if AVAILABLE in events.columns else SCHEMA
-        by_day = list(_by_day(events.select(pl.col(name).cast(kind) for name, kind in schema.items())))
+        known = [pl.col(name).cast(kind) for name, kind in EVENT_FRAME.items() if name in events.columns]
+        by_day = list(_by_day(events.select(known)))
         self._wait()
         self._pending = [self._pool.submit(self._write_day, day, rows, self._number) for day, rows in by_day]
 

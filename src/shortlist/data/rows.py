@@ -6,12 +6,13 @@ from functools import reduce
 
 import polars as pl
 
-from shortlist.base.columns import AT, DAY, EVENT_ID, ITEM, USER, VALUE
+from shortlist.base.columns import AT, CONTEXT, DAY, EVENT_ID, ITEM, USER, VALUE
 from shortlist.data.cells import (
     careful_key,
     careful_moment,
     careful_number,
     clock,
+    context_text,
     quick_key,
     quick_moment,
     quick_number,
@@ -38,7 +39,11 @@ class EventRows:
         self.latest = now + DAY
         self.first = first
         self.columns = list(
-            dict.fromkeys(filter(None, [event.user, event.item, event.at, event.value, event.id]))
+            dict.fromkeys(
+                filter(
+                    None, [event.user, event.item, event.at, event.value, event.id, *event.context.values()]
+                )
+            )
         )
 
     def prepare(self, rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -51,6 +56,7 @@ class EventRows:
             form = clock(rows.select(event.at).head(HEAD).collect().to_series())
             at = quick_moment(event.at, kinds[event.at], form)
         value = quick_number(event.value, kinds[event.value]) if event.value else pl.lit(None, pl.Float64)
+        context = [context_text(event.context, kinds).alias(CONTEXT)] if event.context else []
         doubts = [
             pl.col(FAULT).is_not_null(),
             *map(unsure, key.values()),
@@ -70,6 +76,7 @@ class EventRows:
             *(expression.alias(name) for name, expression in key.items()),
             at.alias(AT),
             value.alias(VALUE),
+            *context,
             reduce(pl.Expr.or_, (doubt.fill_null(False) for doubt in doubts)).alias(UNSURE),
         )
 

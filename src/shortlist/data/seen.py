@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shortlist.base.columns import AT, DAY, EVENT, EVENT_ID, ITEM, USER, VALUE
+from shortlist.base.columns import AT, CONTEXT, DAY, EVENT, EVENT_ID, ITEM, USER, VALUE
 from shortlist.base.types import Mask
 from shortlist.data.log import parts, scan
 from shortlist.storage.home import Home
@@ -33,7 +33,7 @@ def identity(event: Event) -> pl.Expr:
         [pl.col(EVENT_ID)]
         if event.id
         else [pl.col(USER), pl.col(ITEM), pl.col(AT), pl.col(VALUE).cast(pl.Float32)]
-    )
+    ) + ([pl.col(CONTEXT)] if event.context and not event.id else [])
     return reduce(pl.Expr.add, (cell.hash(seed + place) for place, cell in enumerate(row)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from shortlist.base.columns import AT, AVAILABLE, EVENT, EVENT_ID, ITEM, USER, VALUE
+from shortlist.base.columns import AT, AVAILABLE, CONTEXT, EVENT, EVENT_ID, ITEM, USER, VALUE
 
 EVENT_FRAME = pl.Schema(
     {
@@ -17,6 +17,7 @@ EVENT_FRAME = pl.Schema(
         ITEM: pl.String(),
         AT: pl.Int64(),
         VALUE: pl.Float32(),
+        CONTEXT: pl.String(),
         AVAILABLE: pl.Int64(),
     }
 )

@@ -22,7 +22,7 @@ from pathlib import Path
 from shortlist.base.errors import StoreError
 from shortlist.base.files import read_json, write_json
 
-FORMAT = 1  # of the folder's layout; raised when it changes
+FORMAT = 2  # of the folder; raised when it changes. 1: events of the log had no context
 _MARK = "compacted.json"
 
 
@@ -34,12 +34,15 @@ class Home:
 
     @classmethod
     def open(cls, path: Path) -> Home:
-        """The home at ``path``, made if absent. Raises StoreError where a newer Shortlist wrote it."""
+        """The home at ``path``, made if absent. Raises StoreError where a newer Shortlist wrote it.
+
+        What an older one wrote is read as it is, and stamped, since an older one cannot read what is added.
+        """
         stamp = path / "home.json"
-        if not stamp.exists():
-            path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
+        found = read_json(stamp)["format"] if stamp.exists() else 0
+        if found < FORMAT:
             write_json(stamp, {"format": FORMAT})
-        found = read_json(stamp)["format"]
         if found > FORMAT:
             raise StoreError(
                 f"{path} has format {found}, and this Shortlist reads up to {FORMAT}: upgrade Shortlist, "

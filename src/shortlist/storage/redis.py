@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from shortlist.base.contexts import to_text
 from shortlist.base.errors import MissingExtraError, StoreError
 from shortlist.storage import scripts
 from shortlist.storage.frames import EVENT_FRAME, exposure_frame
@@ -23,7 +24,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("redis", "redis", "an event store on a Redis server") from error
 
-FORMAT = 1  # of the keys in scripts.py; raised when they change
+FORMAT = 2  # of the keys in scripts.py; raised when they change
 
 _BUCKETS = 1 << 17  # of ids: Redis packs sets of up to 512 numbers, so up to 67 million ids take 8 bytes each
 _PAGE = 5_000  # entries of one reply
@@ -59,13 +60,14 @@ class RedisStore(GroupedStore[_Prepared]):
         self._place = f"{facts.get('host', facts.get('path', 'localhost'))}:{facts.get('port', 6379)}"
         with self._translated():
             self._must_be_durable()
-            self._redis.set(self._prefix + "format", FORMAT, nx=True)
             found = int(self._get("format"))
             if found > FORMAT:
                 raise StoreError(
                     f"the event store {self._place} has format {found}, and this Shortlist reads up to "
                     f"{FORMAT}: upgrade Shortlist"
                 )
+            if found < FORMAT:  # in format 1 events had no context, and are read as they are
+                self._redis.set(self._prefix + "format", FORMAT)
             self._run(scripts.RAISE, above)
         super().__init__(apart=False)  # what cannot be stored was refused before; now it is the server
 
@@ -81,7 +83,7 @@ class RedisStore(GroupedStore[_Prepared]):
         """See EventStore."""
         newest = self.sequence() if upto is None else upto
         for entries in self._pages("events", f"{after + 1}-0", f"{newest}-0"):
-            rows = [(*_event(entry[b"event"]), int(entry[b"available"])) for _, entry in entries]
+            rows = [_row(_event(entry[b"event"]), int(entry[b"available"])) for _, entry in entries]
             yield pl.DataFrame(rows, schema=EVENT_FRAME, orient="row")
 
     def sequence(self) -> int:
@@ -229,6 +231,10 @@ _ADVICE = (
     (exceptions.ConnectionError, f"it cannot be reached: is it running? {_SAFE}"),
     (exceptions.RedisError, "it failed"),
 )
+
+
+def _row(event: AcceptedEvent, available: int) -> tuple[Any, ...]:
+    return (*event[:-1], to_text(event.context), available)
 
 
 def _code(error: Exception) -> str:

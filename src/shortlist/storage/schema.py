@@ -11,7 +11,7 @@ from shortlist.base.errors import StoreError
 from shortlist.base.files import sync
 from shortlist.storage.ids import number
 
-FORMAT = 2  # of the tables below (pragma user_version); raised when they change
+FORMAT = 3  # of the tables below (pragma user_version); raised when they change
 
 _EVENTS = """
 CREATE TABLE counter (  -- one row
@@ -27,6 +27,7 @@ CREATE TABLE events (
     item TEXT NOT NULL,
     at INTEGER NOT NULL,
     value REAL,
+    context TEXT,  -- a JSON object of words
     available INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX events_of_user ON events (user, sequence);
@@ -97,6 +98,8 @@ def prepare(path: Path) -> None:
                     _run(db, _EVENTS + _REST)
                 elif found == 1:
                     _from_format_1(db)
+                elif found == 2:  # no event said its context
+                    db.execute("ALTER TABLE events ADD COLUMN context TEXT")
                 if found < FORMAT:
                     db.execute(f"PRAGMA user_version = {FORMAT}")
         finally:
@@ -116,7 +119,9 @@ def _from_format_1(db: sqlite3.Connection) -> None:
     db.execute("DROP INDEX events_of_user")
     db.execute("ALTER TABLE events RENAME TO events_1")
     _run(db, _EVENTS)
-    db.execute("INSERT INTO events SELECT sequence, event_id, event, user, item, at, value, at FROM events_1")
+    db.execute(
+        "INSERT INTO events SELECT sequence, event_id, event, user, item, at, value, NULL, at FROM events_1"
+    )
     db.execute("INSERT OR IGNORE INTO ids SELECT number(event_id) FROM events_1")
     db.execute("UPDATE counter SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM events_1)")
     db.execute("DROP TABLE events_1")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from shortlist.base.columns import AVAILABLE, EVENTS
+from shortlist.base.contexts import from_text, to_text
 from shortlist.storage.frames import EVENT_FRAME, exposure_frame
 from shortlist.storage.grouped import GroupedStore
 from shortlist.storage.ids import number
@@ -58,7 +59,7 @@ class SqliteStore(GroupedStore[_Prepared]):
             f"SELECT {_EVENTS} FROM events WHERE user = ? AND sequence > ? ORDER BY at, sequence",
             (user, after),
         )
-        return [AcceptedEvent._make(row) for row in rows]
+        return [AcceptedEvent(*row[:-1], from_text(row[-1]) or None) for row in rows]
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """See EventStore."""
@@ -199,7 +200,7 @@ def _insert_events(db: sqlite3.Connection, batches: list[_Prepared]) -> list[lis
                 seen.add(id_)
                 fresh.append(id_)
                 sequence += 1
-                rows.append((sequence, *event, available))
+                rows.append((sequence, *event[:-1], to_text(event.context), available))
     if rows:
         _insert(db, "ids", ("number",), [(id_,) for id_ in sorted(fresh)])
         _insert(db, "events", ("sequence", *EVENTS, AVAILABLE), rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
@@ -18,6 +18,7 @@ class AcceptedEvent(NamedTuple):
     item: str
     at: int  # microseconds since the epoch
     value: float | None = None
+    context: Mapping[str, str] | None = None  # name -> word, kept as one JSON text
 
 
 class Exposure(NamedTuple):

@@ -50,12 +50,17 @@ class Time(Attribute):
     """A moment: a date or time, or seconds since the epoch."""
 
 
+@dataclass(frozen=True)
+class Vector(Attribute):
+    """Numbers that say together what an item is like, such as an embedding: a list column, as long in every row."""
+
+
 @dataclass(frozen=True, init=False)
 class Entity:
     """A user or an item: the name of its key column, its table if there is one, and its attributes.
 
     ``Entity("movie_id", Table("movies.csv"), title="title", genres=Tags("genres"))``: an attribute is a
-    kind (`Number`, `Category`, `Text`, `Tags`, `Year`, `Time`) or just a column's name, whose kind then
+    kind (`Number`, `Category`, `Text`, `Tags`, `Year`, `Time`, `Vector`) or just a column's name, whose kind then
     follows the column's type. The attribute ``title`` is what pages and terminals show.
     """
 

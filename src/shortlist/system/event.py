@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from shortlist.base.errors import DeclarationError
 from shortlist.system.table import Rows
+
+CLOCK = {"hour": 24, "weekday": 7}  # contexts that every moment has (UTC), and how many words they have
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,6 +20,8 @@ class Event:
     ``user``, ``item``, ``at``, ``value`` and ``id`` name columns of ``table``. Without ``at`` the order of
     rows is the order of time. ``value`` is a number (a rating, a price, seconds watched). With ``id`` a
     row that comes twice counts once by its id; without, by all its columns.
+    ``context`` names what else an event says in a word, and the column of each:
+    ``context={"device": "device_type"}``. Requests may say the same words.
     An event without ``table`` only arrives through the server.
     """
 
@@ -28,6 +33,16 @@ class Event:
     value: str | None = None
     value_range: tuple[float, float] | None = None  # rows outside are quarantined
     id: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"event {self.name!r}: the context {name!r} is known from the time; call it otherwise"
+            for name in self.context
+            if name in CLOCK
+        ]
+        if problems:
+            raise DeclarationError(problems)
 
 
 @dataclass(frozen=True, eq=False)

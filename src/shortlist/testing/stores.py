@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import wait
 from typing import Protocol
 
@@ -12,7 +12,8 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shortlist.base.columns import AVAILABLE, EVENT_ID, EVENTS, VALUE
+from shortlist.base.columns import AVAILABLE, CONTEXT, EVENT_ID, EVENTS, VALUE
+from shortlist.base.contexts import to_text
 from shortlist.storage.store import AcceptedEvent, EventStore, Exposure
 
 _USERS = ("", "a", "b", "ü\x00", "a:b")
@@ -25,6 +26,7 @@ _ANY = st.builds(
     item=_KEYS,
     at=st.integers(-(2**63), 2**63 - 1),
     value=st.none() | st.floats(width=32, allow_nan=False),
+    context=st.none() | st.dictionaries(_KEYS, _KEYS, min_size=1, max_size=2),
 )
 
 
@@ -38,10 +40,15 @@ class Open(Protocol):
 
 
 def event(
-    event_id: str, user: str = "anna", item: str = "film", at: int = 1, value: float | None = None
+    event_id: str,
+    user: str = "anna",
+    item: str = "film",
+    at: int = 1,
+    value: float | None = None,
+    context: Mapping[str, str] | None = None,
 ) -> AcceptedEvent:
     """An event of the suite."""
-    return AcceptedEvent(event_id, "rating", user, item, at, value)
+    return AcceptedEvent(event_id, "rating", user, item, at, value, context)
 
 
 def ids(frames: Iterable[pl.DataFrame]) -> list[str]:
@@ -95,7 +102,16 @@ class StoreContract:
         [frame] = store.scan(after=first, upto=second)
         assert frame.columns == [*EVENTS, AVAILABLE]
         assert frame.schema[VALUE] == pl.Float32
-        assert frame.drop(AVAILABLE).rows() == [("c", "rating", "anna", "film", 1, 3.0)]
+        assert frame.drop(AVAILABLE).rows() == [("c", "rating", "anna", "film", 1, 3.0, None)]
+
+    def test_an_events_context_comes_back_and_is_one_text_in_the_log(self, open_store: Open) -> None:
+        store = open_store()
+        said = {"device": "mobile", "country": "Österreich"}
+        store.accept([event("a", context=said), event("b")])
+        assert [each.context for each in open_store().recent("anna", 0)] == [said, None]
+        [frame] = store.scan()
+        assert frame.schema[CONTEXT] == pl.String
+        assert frame[CONTEXT].to_list() == ['{"country":"Österreich","device":"mobile"}', None]
 
     def test_stamps_never_fall(self, open_store: Open) -> None:
         one, two = open_store(), open_store()
@@ -265,7 +281,8 @@ class StoreContract:
                 expected.append(each.event_id not in log)
                 log.setdefault(each.event_id, each)
             assert store.accept(batch) == expected
-        assert [row for frame in store.scan() for row in frame.drop(AVAILABLE).rows()] == list(log.values())
+        rows = [row for frame in store.scan() for row in frame.drop(AVAILABLE).rows()]
+        assert rows == [(*each[:-1], to_text(each.context)) for each in log.values()]
         for user in _USERS:
             theirs = [each for each in log.values() if each.user == user]
             assert store.recent(user, 0) == sorted(theirs, key=lambda each: each.at)
