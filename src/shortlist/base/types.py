@@ -10,4 +10,5 @@ Rows = NDArray[np.int64]  # rows of a query batch
 Moments = NDArray[np.int64]  # microseconds since the epoch
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Picture = NDArray[np.uint8]  # [height, width, 3], RGB, upright
 AnyArray = NDArray[Any]

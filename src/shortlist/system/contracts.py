@@ -19,7 +19,7 @@ import numpy as np
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Found, Queries, Ragged
-from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
+from shortlist.base.types import AnyArray, Floats, Mask, Picture, Positions, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,26 @@ class Source(Component):
     @abstractmethod
     def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedSource:
         """Learn from ``histories`` (one row per user) over the catalogue ``items``."""
+
+
+class FittedEncoder(Fitted):
+    """Turns pictures into vectors, without the library that trained it."""
+
+    embedding_size: int
+    fingerprint: str  # of everything that changes a vector: weights, preparation, head
+
+    @abstractmethod
+    def encode(self, pictures: Sequence[Picture]) -> Floats:
+        """Vectors of length 1, float32[pictures, embedding_size]. A vector does not depend on its neighbours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder(Component):
+    """Declares what turns pictures into vectors."""
+
+    @abstractmethod
+    def fit(self) -> FittedEncoder:
+        """The pretrained encoder, ready to answer. Raises MissingExtraError or DataError with what to do."""
 
 
 class FittedRanker(Fitted):
