@@ -1,5 +1,7 @@
 """Laws of ragged histories."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,15 @@ def histories(rows):
 def lists(found):
     pairs = list(zip(found.items.tolist(), found.at.tolist(), strict=True))
     return [pairs[a:b] for a, b in zip(found.offsets[:-1], found.offsets[1:], strict=True)]
+
+
+def test_before_holds_back_what_was_not_known_yet():
+    late = replace(histories([[(1, 5), (2, 6), (3, 7)], [(4, 5)]]), known=np.array([5, 9, 8, 5]))
+    assert lists(late.before(np.array([8, 5]))) == [[(1, 5), (3, 7)], []]
+    assert lists(late.before(np.array([9, 6]))) == [[(1, 5), (2, 6), (3, 7)], [(4, 5)]]
+    assert late.end == 10
+    assert histories([[(1, 5)], []]).end == 6
+    assert Histories.empty(2).end == 0
 
 
 @given(rows_of_events)

@@ -1,5 +1,7 @@
 """Splits: train and test are all there is, in order, and nothing of the test is before the train."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -46,9 +48,26 @@ def test_by_share_cuts_each_row_at_its_share(at, share):
     split = by_share(given_rows, share)
     assert is_partition(given_rows, split)
     for row, train in zip(at, rows(split.train), strict=True):
-        assert len(train) == sum((place + 1) / len(row) <= share for place in range(len(row)))
+        early = sum((place + 1) / len(row) <= share for place in range(len(row)))
+        assert len(train) == (sum(moment < row[early] for moment in row) if early < len(row) else early)
     tested = split.test.lengths > 0
     assert split.at[tested].tolist() == [row[0][1] for row in rows(split.test) if row]
+
+
+@given(times, shares, st.data())
+def test_what_was_not_known_at_the_question_is_not_learned_from(at, share, data):
+    late = data.draw(st.lists(st.integers(0, 20), min_size=sum(map(len, at)), max_size=sum(map(len, at))))
+    given_rows = histories(at)
+    given_rows = replace(given_rows, known=given_rows.at + np.array(late, np.int64))
+    for split in (by_moment(given_rows, 25), by_share(given_rows, share)):
+        asked = np.repeat(split.at, split.train.lengths)
+        assert (split.train.at < asked).all()
+        assert (split.train.known <= asked).all()
+        whole = by_moment(histories(at), 25) if split.at[0] == 25 else by_share(histories(at), share)
+        assert rows(split.test) == rows(whole.test)
+        known = {item: int(moment) for item, moment in zip(given_rows.items, given_rows.known, strict=True)}
+        for row, everything, moment in zip(rows(split.train), rows(whole.train), split.at, strict=True):
+            assert row == [event for event in everything if known[event[0]] <= moment]
 
 
 def test_of_five_events_four_are_learned_from():

@@ -25,7 +25,9 @@ class Histories:
     event: AnyArray  # int16[events], position in the System's events
     value: Floats  # float32[events], NaN where the event has none
     known: Moments | None = None  # int64[events], when each became known; None: as it happened
-    context: AnyArray | None = None  # int16[events, contexts], the word of each, -1 where unsaid; None: no contexts
+    context: AnyArray | None = (
+        None  # int16[events, contexts], the word of each, -1 where unsaid; None: no contexts
+    )
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -95,6 +97,12 @@ class Histories:
         if not len(self.items) or int(self.lengths.max()) <= n:
             return self
         return self.where(self.age_rank < n)
+
+    @property
+    def end(self) -> int:
+        """The first moment at which all of it has happened and was known; 0 where there is nothing."""
+        clocks = [self.at] if self.known is None else [self.at, self.known]
+        return max((int(clock.max()) + 1 for clock in clocks if len(clock)), default=0)
 
     def first_at(self) -> Moments:
         """The moment of each row's first event; the largest int64 where a row has none."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from shortlist.base.columns import AT, EVENT, ITEM, USER, VALUE
+from shortlist.base.columns import AT, AVAILABLE, EVENT, ITEM, USER, VALUE
 from shortlist.base.errors import DataError
 from shortlist.base.files import read_json
 from shortlist.base.histories import Histories
@@ -30,11 +30,11 @@ class Dataset:
 
 
 def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) -> Dataset:
-    """The catalogue and the ``log`` (columns of ``columns.EVENTS``); None: all that was ingested or compacted.
+    """The catalogue and the ``log`` (columns EVENTS and AVAILABLE); None: all that was ingested or compacted.
 
-    Rows are users in the order of their keys; a user's events are in order of time, equal times in the
-    order of the log. Events on items that the catalogue does not list are left out. Raises DataError where
-    nothing was ingested.
+    Rows are users in the order of their keys; a user's events are in order of time, equal times as they
+    became known, then in the order of the log. Events on items that the catalogue does not list are left out.
+    Raises DataError where nothing was ingested.
     """
     if not home.items.exists():
         raise DataError(f"{home.path} has no catalogue yet: run `shortlist ingest FILE` first")
@@ -45,13 +45,16 @@ def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) ->
         raise DataError(f"{home.path} has no events yet: run `shortlist ingest FILE` first")
     positions = pl.LazyFrame({ITEM: items.keys, "position": np.arange(len(items), dtype=np.int32)})
     codes = pl.LazyFrame({EVENT: names, "code": np.arange(len(names), dtype=np.int16)})
+    # where all was known as it happened, nobody carries a second clock
+    stamped = bool(log.select((pl.col(AVAILABLE) != pl.col(AT)).any()).collect(engine="streaming").item())
+    clocks = [AT, AVAILABLE] if stamped else [AT]
     found = (
-        log.select(USER, ITEM, AT, EVENT, VALUE)
+        log.select(USER, ITEM, *clocks, EVENT, VALUE)
         .with_row_index("order")
         .join(positions, on=ITEM, how="inner")
         .join(codes, on=EVENT, how="inner")
-        .select("order", USER, AT, "position", "code", pl.col(VALUE).cast(pl.Float32))
-        .sort(USER, AT, "order")
+        .select("order", USER, *clocks, "position", "code", pl.col(VALUE).cast(pl.Float32))
+        .sort(USER, *clocks, "order")
         .collect(engine="streaming")
     )
     users = found.select(pl.col(USER).rle().struct.unnest()) if len(found) else None
@@ -62,6 +65,7 @@ def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) ->
         at=found[AT].to_numpy().astype(np.int64),
         event=found["code"].to_numpy().astype(np.int16),
         value=found[VALUE].fill_null(float("nan")).to_numpy().astype(np.float32),
+        known=found[AVAILABLE].to_numpy().astype(np.int64) if stamped else None,
     )
     keys = users["value"].to_list() if users is not None else []
     return Dataset(items, keys, histories, dict(read_json(home.schema)), tuple(names))

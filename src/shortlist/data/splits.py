@@ -16,7 +16,10 @@ STRADDLERS = 300  # people with events on both sides that make one global moment
 
 @dataclass(frozen=True)
 class Split:
-    """The same rows twice: what each did before its moment, and from then on."""
+    """The same rows twice: what each did before its moment and was known by then, and what it did from then on.
+
+    A query made of a row of ``train`` and its moment therefore sees what a server would have seen.
+    """
 
     train: Histories
     test: Histories
@@ -26,20 +29,25 @@ class Split:
 
 def by_moment(histories: Histories, moment: int) -> Split:
     """Everything before ``moment`` (microseconds) against everything from it on."""
-    train, test = histories.where(histories.at < moment), histories.where(histories.at >= moment)
+    at = np.full(len(histories), moment, np.int64)
+    train, test = histories.before(at), histories.where(histories.at >= moment)
     both = int(((train.lengths > 0) & (test.lengths > 0)).sum())
     when = datetime.fromtimestamp(moment / SECOND, UTC)
     how = f"learned from everything before {when:%Y-%m-%d %H:%M} UTC, asked then; {both} people are on both sides"
-    return Split(train, test, np.full(len(histories), moment, np.int64), how)
+    return Split(train, test, at, how)
 
 
 def by_share(histories: Histories, share: float = 0.8) -> Split:
-    """Each row's first part against its rest: event k of n (from 1) is learned from where k / n <= ``share``."""
+    """Each row's first part against its rest: event k of n (from 1) is learned from where k / n <= ``share``.
+
+    What happened at one moment is not divided: all of it belongs to the rest, if some of it does.
+    """
     place = np.arange(len(histories.items)) - np.repeat(histories.offsets[:-1], histories.lengths) + 1
     early = place / np.repeat(histories.lengths, histories.lengths) <= share
-    train, test = histories.where(early), histories.where(~early)
+    at = histories.where(~early).first_at()
+    train, test = histories.before(at), histories.where(histories.at >= np.repeat(at, histories.lengths))
     how = f"learned from the first {share:.0%} of each person's events, asked at the first of the rest"
-    return Split(train, test, test.first_at(), how)
+    return Split(train, test, at, how)
 
 
 def by_time(histories: Histories, share: float = 0.8, straddlers: int = STRADDLERS) -> Split:

@@ -154,8 +154,7 @@ class Features:
 
 def _live(items: Items, facts: Facts, histories: Histories) -> LiveItems:
     live = LiveItems(len(items), facts.codes, [each for each in facts.definitions if each.owner == "item"])
-    live.add(histories.items, histories.at, histories.event, histories.value)
-    live.advance(int(histories.at.max(initial=-1)) + 1)
+    live.learn(histories)
     return live
 
 

@@ -63,12 +63,13 @@ class ItemReaders:
 
 
 def as_of(items: int, codes: Mapping[Event, int], histories: Histories) -> ItemReaders:
-    """Readers of any past moment of a log."""
+    """Readers of any past moment of a log, which know then what was known then."""
 
     def timeline(event: Event, per: str | None) -> Timeline:
         mine = histories.event == codes[event]
-        at = histories.at[mine]
-        return Timeline(keys_of(histories.items[mine], at, per), at, histories.value[mine], _size(items, per))
+        at, keys = histories.at[mine], keys_of(histories.items[mine], histories.at[mine], per)
+        known = None if histories.known is None else histories.known[mine]
+        return Timeline(keys, at, histories.value[mine], _size(items, per), available=known)
 
     return ItemReaders(items, codes, timeline)
 
@@ -97,6 +98,13 @@ class LiveItems(ItemReaders):
             mine = event == self.codes[kind]
             if mine.any():
                 live.add(keys_of(items[mine], at[mine], per), at[mine], amount[mine].astype(np.float64))
+
+    def learn(self, histories: Histories) -> None:
+        """Take in a whole log, and stand at its end."""
+        h = histories
+        order = slice(None) if h.known is None else np.argsort(h.known, kind="stable")
+        self.add(h.items[order], h.at[order], h.event[order], h.value[order])
+        self.advance(h.end)
 
     def advance(self, now: int) -> None:
         """Move the clock of all readers to ``now``, microseconds."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -18,32 +20,41 @@ from shortlist.system.features import TILES, Window
 NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 EPOCH = 500
 NOTHING = np.zeros(0, np.int64)
+STEP = 16  # from one level of lateness to the next
+
+
+class Late(NamedTuple):
+    """Occurrences that became known up to ``delay`` after they happened, and not much sooner."""
+
+    delay: int  # microseconds
+    places: Rows  # rising
+    at: Moments
+    until: int  # when the last of them became known
 
 
 class Timeline:
     """Occurrences of one kind of event, by key in [0, ``size``).
 
-    ``available`` is when each became known, where that was after it happened. Of occurrences at the same time
-    the one that became known last is the newest; among those, the one that is given last.
+    ``available`` is when each became known; None: as it happened. Of occurrences at the same time the one
+    that became known last is the newest; among those, the one that is given last.
     """
 
     def __init__(
         self, keys: AnyArray, at: Moments, value: AnyArray, size: int, available: Moments | None = None
     ) -> None:
-        known = at if available is None else np.maximum(at, available)
-        order = np.lexsort((at, keys) if available is None else (known, at, keys))
+        order = np.lexsort((at, keys) if available is None else (available, at, keys))
         self.at, self.value = at[order], value[order]
-        self.known = self.at if available is None else known[order]
-        self.late = NOTHING if available is None else np.flatnonzero(self.known > self.at)
+        self.known = self.at if available is None else available[order]
+        self.late = [] if available is None else _levels(self.at, self.known)
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=size))])
         self.last = int(at.max(initial=NEVER))
 
     @classmethod
     def of(cls, histories: Histories) -> Timeline:
-        """Of histories, which are in order already: a key is a row."""
+        """Of the histories of queries, which are in order and hold only what was known: a key is a row."""
         self = cls.__new__(cls)
         self.at, self.value, self.known = histories.at, histories.value, histories.at
-        self.starts, self.late = histories.offsets, NOTHING
+        self.starts, self.late = histories.offsets, []
         self.last = int(histories.at.max(initial=NEVER))
         return self
 
@@ -79,7 +90,7 @@ class Timeline:
         """Time and value of the newest occurrence that was known at t; NaN where there is none."""
         low, high = self.span(keys, t, Window())
         place = high - 1
-        while len(self.late):
+        while self.late:
             # step back over what was not known yet; every round looks at fewer
             hidden = (place >= low) & (self.known[np.maximum(place, 0)] > t)
             if not hidden.any():
@@ -114,16 +125,24 @@ class Timeline:
         return bisect(self.at, first, high, (t // window.tile - TILES) * window.tile), high
 
     def _unknown(self, low: Rows, high: Rows, t: Moments) -> tuple[Rows, Rows]:
-        """Pairs (query, occurrence) of what is in a query's span but was not known at its t."""
-        if not len(self.late):
-            return NOTHING, NOTHING
-        begin, end = np.searchsorted(self.late, low), np.searchsorted(self.late, high)
-        counts = end - begin
-        query = np.repeat(np.arange(len(low)), counts)
-        offset = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
-        event = self.late[np.repeat(begin, counts) + offset]
-        hidden = self.known[event] > t[query]
-        return query[hidden], event[hidden]
+        """Pairs (query, occurrence) of what is in a query's span but was not known at its t.
+
+        Of each level only what happened within its delay before t can be hidden, and about half of that is.
+        """
+        first, queries, events = int(t.min(initial=LATEST)), [NOTHING], [NOTHING]
+        for late in self.late:
+            if late.until <= first:
+                continue
+            begin, end = np.searchsorted(late.places, low), np.searchsorted(late.places, high)
+            begin = bisect(late.at, begin, end, t - late.delay)
+            counts = end - begin
+            query = np.repeat(np.arange(len(low)), counts)
+            offset = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
+            event = late.places[np.repeat(begin, counts) + offset]
+            hidden = self.known[event] > t[query]
+            queries.append(query[hidden])
+            events.append(event[hidden])
+        return np.concatenate(queries), np.concatenate(events)
 
     def _running(self, half_life: int) -> AnyArray:
         """The decayed count of each key just after each of its occurrences.
@@ -156,6 +175,21 @@ class Timeline:
         fading = np.where(carries[group], np.exp2(np.minimum(since - self.at, 0) / half_life), 0.0)
         counts: AnyArray = running + carried[group] * fading
         return counts
+
+
+def _levels(at: Moments, known: Moments) -> list[Late]:
+    """What became known after it happened, by how much later: a stream is late by little, a backfill by much."""
+    late = np.flatnonzero(known > at)
+    delay = known[late] - at[late]
+    levels, bound = [], 1
+    while len(late):
+        bound *= STEP
+        mine = delay <= bound
+        if mine.any():
+            places = late[mine]
+            levels.append(Late(bound, places, at[places], int(known[places].max())))
+        late, delay = late[~mine], delay[~mine]
+    return levels
 
 
 def bisect(values: AnyArray, low: Rows, high: Rows, wanted: AnyArray) -> Rows:
