@@ -2,7 +2,8 @@
 
 For each window of time a ring of tiles: an occurrence adds to its tile, and when the clock passes into a new
 tile the oldest is forgotten. What happens later than now waits until its time has come. The clock never goes
-back.
+back. Between two such moments only what happens changes anything: ``due`` says when the next one comes, and
+``changes`` which keys the last ones touched.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from shortlist.base.types import AnyArray, Moments
 from shortlist.system.features import TILES, Window
 
-NEVER = np.iinfo(np.int64).min
+NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 class Ring:
@@ -26,16 +27,23 @@ class Ring:
         self.tiles = np.zeros((3, TILES + 1, size)) if window.length else None
         self.sums = np.zeros((3, size))
 
-    def advance(self, now: int) -> None:
-        """Forget what has left the window."""
+    @property
+    def due(self) -> int:
+        """When the next tile begins."""
+        return (self.head + 1) * self.window.tile if self.head > NEVER else LATEST
+
+    def advance(self, now: int) -> AnyArray:
+        """Forget what has left the window; the keys that had something there."""
         head = now // self.window.tile if self.window.length else NEVER
         if self.tiles is None or head <= self.head:
-            return
+            return np.zeros(0, np.int64)
         first = max(self.head + 1, head - TILES)
-        for tile in range(first, head + 1):
-            self.tiles[:, tile % (TILES + 1)] = 0.0
+        gone = np.arange(first, head + 1) % (TILES + 1)
+        touched = np.flatnonzero(self.tiles[0, gone].any(axis=0))
+        self.tiles[np.ix_(range(3), gone, touched)] = 0.0
+        self.sums[:, touched] = self.tiles[:, :, touched].sum(axis=1)  # anew, so that rounding cannot pile up
         self.head = head
-        self.sums = self.tiles.sum(axis=1)  # added up anew, so that rounding cannot pile up
+        return touched
 
     def add(self, keys: AnyArray, at: Moments, value: AnyArray) -> None:
         """Take in occurrences before the moment of the last ``advance``."""
@@ -54,6 +62,8 @@ class Live:
 
     def __init__(self, size: int, windows: Iterable[Window], half_lives: Iterable[int]) -> None:
         self.now = NEVER
+        self.due = NEVER  # the clock may stay behind up to here: nothing would change
+        self.touched = np.zeros(size, bool)  # since the last ``changes``
         self.rings = {window: Ring(window, size) for window in windows}
         self.weights = {half_life: np.zeros(size) for half_life in half_lives}
         self.weighed_at = {half_life: np.zeros(size) for half_life in half_lives}
@@ -73,40 +83,51 @@ class Live:
             np.concatenate([self.waiting[2], value]),
         )
         self._take_in()
+        self._plan()
 
     def advance(self, now: int) -> None:
         """Move the clock to ``now``, microseconds; a step back changes nothing."""
-        if now <= self.now:
+        if now < self.due or now <= self.now:
             return
         self.now = now
         for ring in self.rings.values():
-            ring.advance(now)
+            self.touched[ring.advance(now)] = True
         self._take_in()
+        self._plan()
 
-    def counts(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:
+    def changes(self) -> AnyArray:
+        """The keys of which something but their age has changed since the last call."""
+        keys = np.flatnonzero(self.touched)
+        self.touched[keys] = False
+        return keys
+
+    # Readings are of the moment of the last ``advance``, or any up to ``due``.
+
+    def counts(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:  # noqa: ARG002
         """Occurrences in the window."""
-        self.advance(int(t.max(initial=NEVER)))
         count: AnyArray = self.rings[window].sums[0, keys]
         return count
 
-    def sums(self, keys: AnyArray, t: Moments, window: Window) -> tuple[AnyArray, AnyArray]:
+    def sums(self, keys: AnyArray, t: Moments, window: Window) -> tuple[AnyArray, AnyArray]:  # noqa: ARG002
         """Occurrences with a value in the window, and the sum of the values."""
-        self.advance(int(t.max(initial=NEVER)))
         valued, total = self.rings[window].sums[1:, keys]
         return valued, total
 
-    def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:
+    def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:  # noqa: ARG002
         """Time and value of the newest occurrence; NaN where there is none."""
-        self.advance(int(t.max(initial=NEVER)))
         return self.newest_at[keys], self.newest_value[keys]
 
     def decayed(self, keys: AnyArray, t: Moments, half_life: int) -> AnyArray:
         """Occurrences, each with the weight ``2 ** (-age / half_life)``."""
-        self.advance(int(t.max(initial=NEVER)))
         weight: AnyArray = self.weights[half_life][keys] * np.exp2(
             (self.weighed_at[half_life][keys] - t) / half_life
         )
         return weight
+
+    def _plan(self) -> None:
+        """When does something change next by itself?"""
+        moments = [ring.due for ring in self.rings.values()] if self.now > NEVER else [NEVER]
+        self.due = min([*moments, int(self.waiting[1].min(initial=LATEST - 1)) + 1])
 
     def _take_in(self) -> None:
         """Count what waits and has happened by now."""
@@ -116,6 +137,7 @@ class Live:
             return
         self.waiting = (keys[~ripe], at[~ripe], value[~ripe])
         keys, at, value = keys[ripe], at[ripe], value[ripe]
+        self.touched[keys] = True
         for ring in self.rings.values():
             ring.add(keys, at, value)
         for half_life in self.weights:
