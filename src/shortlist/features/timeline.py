@@ -7,7 +7,6 @@ count and sum are differences of running totals. A query costs a few look-ups, w
 from __future__ import annotations
 
 from functools import cached_property
-
 from typing import NamedTuple
 
 import numpy as np

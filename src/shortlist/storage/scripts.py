@@ -26,20 +26,22 @@ local sequence = tonumber(redis.call('GET', p .. 'sequence') or '0')
 ACCEPT = (
     _NOW
     + """
-local available = text(math.max(now, tonumber(redis.call('GET', p .. 'available') or '0')))
-local answers, new = {}, 0
+local answers, new = {}, {}
 for i = 1, #ARGV, 4 do
   local is_new = redis.call('SADD', p .. 'ids:' .. ARGV[i], ARGV[i + 1])
   answers[#answers + 1] = is_new
-  if is_new == 1 then
-    new = new + 1
-    local number = text(sequence + new)
+  if is_new == 1 then new[#new + 1] = i end
+end
+if #new > 0 then
+  local before = math.max(tonumber(redis.call('GET', p .. 'available') or '0'), now - #new)
+  for n, i in ipairs(new) do
+    local number = text(sequence + n)
     redis.call('XADD', p .. 'events', number .. '-0',
-      'user', ARGV[i + 2], 'available', available, 'event', ARGV[i + 3])
+      'user', ARGV[i + 2], 'available', text(before + n), 'event', ARGV[i + 3])
     redis.call('RPUSH', p .. 'user:' .. ARGV[i + 2], number .. ' ' .. ARGV[i + 3])
   end
+  redis.call('MSET', p .. 'sequence', text(sequence + #new), p .. 'available', text(before + #new))
 end
-if new > 0 then redis.call('MSET', p .. 'sequence', text(sequence + new), p .. 'available', available) end
 return answers
 """
 )

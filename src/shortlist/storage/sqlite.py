@@ -187,24 +187,26 @@ def _insert_events(db: sqlite3.Connection, batches: list[_Prepared]) -> list[lis
     """Insert what is new; for each event of each batch: is it new?"""
     ids = [id_ for batch in batches for id_, _ in batch]
     seen = _known(db, "SELECT number FROM ids WHERE number", ids)
-    fresh: list[int] = []
-    rows: list[tuple[Any, ...]] = []
+    fresh: dict[int, AcceptedEvent] = {}
     answers: list[list[bool]] = []
-    sequence, available = db.execute("SELECT sequence, available FROM counter").fetchone()
-    available = max(available, now())
     for batch in batches:
         answers.append([])
         for id_, event in batch:
             answers[-1].append(id_ not in seen)
             if id_ not in seen:
                 seen.add(id_)
-                fresh.append(id_)
-                sequence += 1
-                rows.append((sequence, *event[:-1], to_text(event.context), available))
-    if rows:
+                fresh[id_] = event
+    if fresh:
+        sequence, available = db.execute("SELECT sequence, available FROM counter").fetchone()
+        ahead = max(available - sequence, now() - sequence - len(fresh))  # of the stamps to the numbers
+        rows = [
+            (place, *event[:-1], to_text(event.context), place + ahead)
+            for place, event in enumerate(fresh.values(), sequence + 1)
+        ]
         _insert(db, "ids", ("number",), [(id_,) for id_ in sorted(fresh)])
         _insert(db, "events", ("sequence", *EVENTS, AVAILABLE), rows)
-        db.execute("UPDATE counter SET sequence = ?, available = ?", (sequence, available))
+        newest = sequence + len(rows)
+        db.execute("UPDATE counter SET sequence = ?, available = ?", (newest, newest + ahead))
     return answers
 
 

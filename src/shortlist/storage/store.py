@@ -37,8 +37,8 @@ class EventStore(Protocol):
 
     Every event gets a sequence number. Numbers only grow, and who sees a number sees all below it, so "the
     log up to a number" means the same to everybody: a release carries one as its watermark.
-    Every event is stamped when it is accepted (``columns.AVAILABLE``); the stamps never fall as the numbers
-    grow, also when the clock steps back. Every method may raise StoreError.
+    Every event is stamped when it is accepted (``columns.AVAILABLE``); the stamps grow with the numbers, each
+    event has its own, also when the clock stands still or steps back. Every method may raise StoreError.
 
     The store keeps events until ``trim`` says that they lie in the log and no release needs them here; it
     remembers their ids for ever.
