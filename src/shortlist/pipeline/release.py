@@ -36,6 +36,7 @@ from shortlist.system.system import System
 
 FORMAT = 1
 HISTORY = ("offsets", "items", "at", "event", "value")
+OPTIONAL = ("known", "context")  # columns of histories that need not be there
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ def save(
         source.fitted.save(_made(folder / "sources" / source.name))
     if pipeline.ranker is not None:
         pipeline.ranker.save(_made(folder / "ranker"))
-    save_arrays(folder / "histories", **{name: getattr(histories, name) for name in HISTORY})
+    columns = {name: getattr(histories, name) for name in (*HISTORY, *OPTIONAL)}
+    save_arrays(
+        folder / "histories", **{name: column for name, column in columns.items() if column is not None}
+    )
     pl.DataFrame({USER: list(users)}, schema={USER: pl.String}).write_parquet(
         folder / "histories" / "users.parquet"
     )
@@ -101,7 +105,8 @@ def load(folder: Path) -> Release:
             f"{folder} has format {facts['format']}, this Shortlist reads up to {FORMAT}: upgrade it"
         )
     items = Items(pl.read_parquet(folder / "items.parquet"))
-    histories = Histories(*(load_array(folder / "histories", name) for name in HISTORY))
+    there = [name for name in OPTIONAL if (folder / "histories" / f"{name}.npy").exists()]
+    histories = Histories(**{name: load_array(folder / "histories", name) for name in (*HISTORY, *there)})
     pipeline = Pipeline(
         items=items,
         events=tuple(facts["events"]),

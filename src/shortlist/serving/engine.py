@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shortlist.base.columns import AT, EVENT, ITEM, VALUE
+from shortlist.base.columns import AT, AVAILABLE, EVENT, ITEM, VALUE
 from shortlist.base.errors import NotFoundError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries, Ragged
@@ -31,6 +31,7 @@ class Serving:
     release: Release
     codes: Mapping[str, int]  # event name -> code
     followed: int = 0  # the store's sequence up to which the features of items know what happened
+    clock: int = 0  # when the newest of that became known: no request is asked before it
     state: tuple[int, Mask | None] = (0, None)  # the store's count of deletions, and the items that it leaves
 
     @property
@@ -99,7 +100,9 @@ class Engine:
         release.pipeline.recommend(trial, 1)
         if len(release.pipeline.items):
             release.pipeline.recommend(Queries(Histories.of([[0]]), trial.at), 1)
-        serving = Serving(facts, release, codes, followed=release.watermark)
+        known = release.histories.known
+        clock = 0 if known is None else int(known.max(initial=0))
+        serving = Serving(facts, release, codes, followed=release.watermark, clock=clock)
         self._follow(serving)
         self._serving = serving
 
@@ -119,6 +122,7 @@ class Engine:
             known = (positions >= 0) & (codes >= 0)
             values = frame[VALUE].fill_null(np.nan).to_numpy()
             live.add(positions[known], frame[AT].to_numpy()[known], codes[known], values[known])
+            serving.clock = max(serving.clock, int(frame[AVAILABLE][-1]))  # stamps grow
         serving.followed = newest
 
     def recommend(
@@ -185,10 +189,13 @@ class Engine:
         return serving, _position(serving, key)
 
     def _queries(self, serving: Serving, user: str) -> Queries:
-        """One row: ``user``, now. Events of clocks that run ahead are not hidden from their own author."""
+        """One row: ``user``, now. Events of clocks that run ahead are not hidden from their own author.
+
+        A clock that stepped back is not believed: a request comes after everything that is known to it.
+        """
         history = self.history(serving, user)
         newest = int(history.at[-1]) + 1 if len(history.at) else 0
-        return Queries(history, np.array([max(now(), newest)]))
+        return Queries(history, np.array([max(now(), newest, serving.clock)]))
 
 
 def _continued(past: Histories, newer: list[tuple[int, int, int, float]]) -> Histories:
