@@ -20,6 +20,7 @@ from shortlist.base.types import Floats
 from shortlist.features.automatic import automatic
 from shortlist.features.block import Block
 from shortlist.features.item import AgeBlock, ItemBlock, ItemReaders, LiveItems, NumberBlock, as_of, named
+from shortlist.features.ready import ReadyBlock
 from shortlist.features.stored import from_data, to_data
 from shortlist.features.user import AffinityBlock, DistanceBlock, TasteBlock, UserBlock
 from shortlist.system.event import Event
@@ -139,7 +140,9 @@ class Features:
         of_items = [each for each in facts.definitions if each.owner == "item"]
         of_users = [each for each in facts.definitions if each.owner == "user" and each.per is None]
         blocks += [
-            ItemBlock(of_items, facts.usual, self.readers),
+            ReadyBlock(of_items, facts.usual, self.readers)
+            if isinstance(self.readers, LiveItems)
+            else ItemBlock(of_items, facts.usual, self.readers),
             UserBlock(of_users, facts.usual, facts.codes),
         ]
         attributes = dict.fromkeys(

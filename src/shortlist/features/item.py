@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import RLock
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats, Moments, Positions
 from shortlist.features.block import Block
 from shortlist.features.formulas import Reader, value
-from shortlist.features.live import Live
+from shortlist.features.live import LATEST, NEVER, Live
 from shortlist.features.timeline import Timeline
 from shortlist.system.event import Event
 from shortlist.system.features import CONTEXTS, Decayed, Feature, Rate, Windowed
@@ -34,12 +35,15 @@ class ItemBlock(Block):
         """A few look-ups for each definition."""
         t = queries.at[candidates.rows]
         table = np.empty((len(candidates), len(self.names)), np.float32)
-        for place, each in enumerate(self.definitions):
-            keys = keys_of(candidates.items, t, each.per)
-            table[:, place] = value(
-                each, self.readers.of(each.per), keys, t, self.usual.get(each.name, np.nan)
-            )
+        for place in range(len(self.names)):
+            table[:, place] = self.column(place, candidates.items, t)
         return table
+
+    def column(self, place: int, items: Positions, t: Moments) -> AnyArray:
+        """One feature of each item at each t, float64."""
+        each = self.definitions[place]
+        usual = self.usual.get(each.name, np.nan)
+        return value(each, self.readers.of(each.per), keys_of(items, t, each.per), t, usual)
 
 
 class ItemReaders:
@@ -75,7 +79,7 @@ def as_of(items: int, codes: Mapping[Event, int], histories: Histories) -> ItemR
 
 
 class LiveItems(ItemReaders):
-    """Readers of this moment, which take in what happens."""
+    """Readers of this moment, which take in what happens. One thread may tell them while others read."""
 
     def __init__(self, items: int, codes: Mapping[Event, int], definitions: Iterable[Feature]) -> None:
         wanted: dict[tuple[Event, str | None], list[Feature]] = {}
@@ -91,13 +95,18 @@ class LiveItems(ItemReaders):
             )
             for (event, per), users in wanted.items()
         }
+        self.lock = RLock()  # who reads several values holds it, so that they are of one moment
+        self.due = NEVER  # when a reader changes next by itself
+        self._changed = False
 
     def add(self, items: Positions, at: Moments, event: AnyArray, amount: AnyArray) -> None:
         """Take in events, in the order in which they became known; ``event`` holds codes."""
-        for (kind, per), live in self.live.items():
-            mine = event == self.codes[kind]
-            if mine.any():
-                live.add(keys_of(items[mine], at[mine], per), at[mine], amount[mine].astype(np.float64))
+        with self.lock:
+            for (kind, per), live in self.live.items():
+                mine = event == self.codes[kind]
+                if mine.any():
+                    live.add(keys_of(items[mine], at[mine], per), at[mine], amount[mine].astype(np.float64))
+            self._plan()
 
     def learn(self, histories: Histories) -> None:
         """Take in a whole log, and stand at its end."""
@@ -108,8 +117,25 @@ class LiveItems(ItemReaders):
 
     def advance(self, now: int) -> None:
         """Move the clock of all readers to ``now``, microseconds."""
-        for live in self.live.values():
-            live.advance(now)
+        if now < self.due:
+            return
+        with self.lock:
+            for live in self.live.values():
+                live.advance(now)
+            self._plan()
+
+    def changes(self) -> AnyArray:
+        """The items of which something but its age has changed since the last call, each once."""
+        if not self._changed:
+            return np.zeros(0, np.int64)
+        with self.lock:
+            self._changed = False
+            touched = [live.changes() for (_, per), live in self.live.items() if per is None]
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *touched]))
+
+    def _plan(self) -> None:
+        self.due = min((live.due for live in self.live.values()), default=LATEST)
+        self._changed = True
 
 
 def keys_of(items: Positions, at: Moments, per: str | None) -> AnyArray:

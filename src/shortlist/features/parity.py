@@ -10,6 +10,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
 from shortlist.features.item import ItemBlock, LiveItems
+from shortlist.features.ready import ReadyBlock
 
 TOLERANCE = 1e-6  # of the larger of the two values, and at least of 1
 
@@ -49,7 +50,7 @@ def compare(features: Features, histories: Histories, moments: int = 24) -> Pari
     past = next((block for block in features.as_of(histories).blocks if isinstance(block, ItemBlock)), None)
     if past is None or not len(histories.at):
         return Parity(0, 0, None)
-    now = ItemBlock(definitions, facts.usual, live)
+    now = ReadyBlock(definitions, facts.usual, live)
     order = np.argsort(histories.at, kind="stable")
     at = histories.at[order]
     nobody = np.zeros((items, 0), np.float32)
