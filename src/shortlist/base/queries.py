@@ -9,7 +9,38 @@ from functools import cached_property
 import numpy as np
 
 from shortlist.base.histories import Histories
-from shortlist.base.types import AnyArray, Floats, Mask, Moments, Positions, Rows
+from shortlist.base.types import AnyArray, Floats, Mask, Moments, Picture, Positions, Rows
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What each row of a search asks with; a row may have any of them, together or none."""
+
+    pictures: Sequence[Picture | None]
+    words: Sequence[str]  # empty: none
+    items: Positions  # int32[rows], an item of the catalogue that others should be like; -1: none
+
+    @classmethod
+    def of(
+        cls,
+        pictures: Sequence[Picture | None] = (),
+        words: Sequence[str] = (),
+        items: Sequence[int] | AnyArray = (),
+    ) -> Sought:
+        """From those parts that the rows ask with."""
+        rows = max(len(pictures), len(words), len(items))
+        return cls(
+            pictures or [None] * rows,
+            words or [""] * rows,
+            np.asarray(items if len(items) else [-1] * rows, np.int32),
+        )
+
+    def take(self, rows: AnyArray) -> Sought:
+        """The given rows."""
+        places = np.arange(len(self.items))[rows].tolist()
+        return Sought(
+            [self.pictures[row] for row in places], [self.words[row] for row in places], self.items[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -19,6 +50,7 @@ class Queries:
     histories: Histories  # what each row did before it asked
     at: Moments  # int64[rows], the moment each row asks
     context: AnyArray | None = None  # int16[rows, contexts], the word of each, -1 where unsaid
+    sought: Sought | None = None  # None: nothing is searched for
 
     def __len__(self) -> int:
         return len(self.at)
@@ -26,7 +58,8 @@ class Queries:
     def take(self, rows: AnyArray) -> Queries:
         """The given rows as a batch of their own."""
         context = None if self.context is None else self.context[rows]
-        return Queries(self.histories.take(rows), self.at[rows], context)
+        sought = None if self.sought is None else self.sought.take(rows)
+        return Queries(self.histories.take(rows), self.at[rows], context, sought)
 
 
 @dataclass(frozen=True)
