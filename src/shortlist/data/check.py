@@ -160,6 +160,7 @@ def _dirt(sample: _Sample) -> Iterator[Problem]:
         "time": event.at,
         "value": event.value,
         "event": event.id,
+        "availability": event.available,
     }
     for reason, rows in _by_reason(sample.bad):
         column = next((columns[word] for word in reason.split() if word in columns), None)

@@ -125,6 +125,8 @@ class _Ingest:
             "value": event.value,
             "id": event.id,
         } | {f"context.{name}": column for name, column in event.context.items()}
+        if event.available:
+            columns["available"] = event.available
         if not self.ledger.read_alike(event.name, columns):
             raise DataError(
                 f"event {event.name!r} is now read from other columns than the log was, and the log would hold both: "

@@ -6,7 +6,7 @@ from functools import reduce
 
 import polars as pl
 
-from shortlist.base.columns import AT, CONTEXT, DAY, EVENT_ID, ITEM, USER, VALUE
+from shortlist.base.columns import AT, AVAILABLE, CONTEXT, DAY, EVENT_ID, ITEM, USER, VALUE
 from shortlist.data.cells import (
     careful_key,
     careful_moment,
@@ -31,20 +31,15 @@ class EventRows:
     """How the rows of one input become events of one kind.
 
     ``now`` (microseconds) bounds what time is plausible: from 1970 to a day from now. Where the event has
-    no clock, its row's place after ``first`` (microseconds) is its time.
+    no clock, its row's place after ``first`` (microseconds) is its time. It was known by now at the latest.
     """
 
     def __init__(self, event: Event, now: int, first: int = 0) -> None:
         self.event = event
-        self.latest = now + DAY
+        self.now, self.latest = now, now + DAY
         self.first = first
-        self.columns = list(
-            dict.fromkeys(
-                filter(
-                    None, [event.user, event.item, event.at, event.value, event.id, *event.context.values()]
-                )
-            )
-        )
+        named = [event.user, event.item, event.at, event.value, event.id, event.available]
+        self.columns = list(dict.fromkeys(filter(None, [*named, *event.context.values()])))
 
     def prepare(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """The quick reading, inside the scan: event columns, the cells as they stood, and UNSURE."""
@@ -53,10 +48,9 @@ class EventRows:
         key = {name: quick_key(column, kinds[column]) for name, column in self._keys().items()}
         at = pl.col(ROW) - 1 + self.first
         if event.at:
-            form = clock(rows.select(event.at).head(HEAD).collect().to_series())
-            at = quick_moment(event.at, kinds[event.at], form)
+            at = _moment(event.at, rows, kinds)
         value = quick_number(event.value, kinds[event.value]) if event.value else pl.lit(None, pl.Float64)
-        context = [context_text(event.context, kinds).alias(CONTEXT)] if event.context else []
+        more = [context_text(event.context, kinds).alias(CONTEXT)] if event.context else []
         doubts = [
             pl.col(FAULT).is_not_null(),
             *map(unsure, key.values()),
@@ -65,6 +59,10 @@ class EventRows:
         ]
         if event.value:
             doubts.append(self._wrong(value, pl.col(event.value)) | self._outside(value))
+        if event.available:
+            known = _moment(event.available, rows, kinds)
+            doubts.append(known.is_null() & pl.col(event.available).is_not_null())
+            more.append(known.alias(AVAILABLE))
         return rows.select(
             ROW,
             FAULT,
@@ -76,7 +74,7 @@ class EventRows:
             *(expression.alias(name) for name, expression in key.items()),
             at.alias(AT),
             value.alias(VALUE),
-            *context,
+            *more,
             reduce(pl.Expr.or_, (doubt.fill_null(False) for doubt in doubts)).alias(UNSURE),
         )
 
@@ -84,13 +82,13 @@ class EventRows:
         """Events, in order; and the rows that are none, each with a REASON."""
         doubted = batch[UNSURE]
         if not doubted.any():
-            return batch, batch.clear().with_columns(pl.lit(None, pl.String).alias(REASON))
+            return self._known(batch), batch.clear().with_columns(pl.lit(None, pl.String).alias(REASON))
         judged = self._careful(batch.filter(doubted))
         passed = judged.filter(pl.col(REASON).is_null())
         good = batch.filter(~doubted)
         if len(passed):
             good = pl.concat([good, passed.select(batch.columns)]).sort(ROW)
-        return good, judged.filter(pl.col(REASON).is_not_null())
+        return self._known(good), judged.filter(pl.col(REASON).is_not_null())
 
     def cells(self, rows: pl.DataFrame, file: str) -> pl.DataFrame:
         """Rows for the quarantine: the file, the row's number (1 is the first row of data), the reason, its cells."""
@@ -101,6 +99,12 @@ class EventRows:
             pl.col(REASON).alias("reason"),
             *(words(_cell(column)).alias(f"cell {column}") for column in self.columns),
         )
+
+    def _known(self, events: pl.DataFrame) -> pl.DataFrame:
+        if not self.event.available:
+            return events
+        known = pl.min_horizontal(pl.col(AVAILABLE).fill_null(pl.col(AT)), self.now)
+        return events.with_columns(known.alias(AVAILABLE))
 
     def _keys(self) -> dict[str, str]:
         keys = {USER: self.event.user, ITEM: self.event.item}
@@ -122,6 +126,7 @@ class EventRows:
         read = [careful_key(rows[name]).alias(name) for name in self._keys()]
         for name, column, reader in [
             (AT, self.event.at, careful_moment),
+            (AVAILABLE, self.event.available, careful_moment),
             (VALUE, self.event.value, careful_number),
         ]:
             if column and rows.schema[_cell(column)] == pl.String:
@@ -138,6 +143,8 @@ class EventRows:
         if event.at:
             tests += [(~filled[event.at], "no time"), (at.is_null(), "time not understood")]
         tests += [(at < 0, "time before 1970"), (at > self.latest, "time in the future")]
+        if event.available:
+            tests += [(pl.col(AVAILABLE).is_null() & filled[event.available], "availability not understood")]
         if event.value:
             tests += [(self._wrong(value, pl.when(filled[event.value]).then(1)), "value is not a number")]
         if event.value_range:
@@ -152,6 +159,11 @@ class EventRows:
         if not self.event.value_range:
             return pl.lit(False)
         return ~value.is_between(*self.event.value_range).fill_null(True)
+
+
+def _moment(column: str, rows: pl.LazyFrame, kinds: pl.Schema) -> pl.Expr:
+    form = clock(rows.select(column).head(HEAD).collect().to_series())
+    return quick_moment(column, kinds[column], form)
 
 
 def _cell(column: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -22,6 +23,8 @@ class Event:
     row that comes twice counts once by its id; without, by all its columns.
     ``context`` names what else an event says in a word, and the column of each:
     ``context={"device": "device_type"}``. Requests may say the same words.
+    ``available`` names the column that says when an event became known, where that was later than it
+    happened: training uses it from then on.
     An event without ``table`` only arrives through the server.
     """
 
@@ -34,15 +37,21 @@ class Event:
     value_range: tuple[float, float] | None = None  # rows outside are quarantined
     id: str | None = None
     context: Mapping[str, str] = field(default_factory=dict)
+    available: str | None = None
 
     def __post_init__(self) -> None:
-        problems = [
-            f"event {self.name!r}: the context {name!r} is known from the time; call it otherwise"
-            for name in self.context
-            if name in CLOCK
-        ]
+        problems = list(self._problems())
         if problems:
             raise DeclarationError(problems)
+
+    def _problems(self) -> Iterator[str]:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.name):
+            yield f"event name {self.name!r}: use small letters, digits, - and _ (it names features and files)"
+        for name in self.context:
+            if name in CLOCK:
+                yield f"event {self.name!r}: the context {name!r} is known from the time; call it otherwise"
+        if self.available and not self.at:
+            yield f"event {self.name!r} says when it became known and not when it happened: name its at, too"
 
 
 @dataclass(frozen=True, eq=False)
