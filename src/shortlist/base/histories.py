@@ -16,7 +16,7 @@ class Histories:
     """Events of many people (one row each), oldest first within a row.
 
     Row ``r`` owns the events ``offsets[r]:offsets[r + 1]`` of the flat columns. A row may be a user, a
-    session, or a single item that stands for itself. Nobody's key is kept here.
+    session, or a single item that stands for itself.
     """
 
     offsets: Rows  # int64[rows + 1]
@@ -28,6 +28,7 @@ class Histories:
     context: AnyArray | None = (
         None  # int16[events, contexts], the word of each, -1 where unsaid; None: no contexts
     )
+    users: AnyArray | None = None  # str[rows], whose each is; None: nobody's in particular
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -79,12 +80,12 @@ class Histories:
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         events = np.repeat(self.offsets[:-1][rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return self._with(offsets, events)
+        return self._with(offsets, events, None if self.users is None else self.users[rows])
 
     def where(self, keep: Mask) -> Histories:
         """The same rows with only the events of the mask ``keep``."""
         counts = np.concatenate([[0], np.cumsum(keep, dtype=np.int64)])
-        return self._with(counts[self.offsets], keep)
+        return self._with(counts[self.offsets], keep, self.users)
 
     def before(self, moments: Moments) -> Histories:
         """Each row's events with ``at < moments[row]`` that were known by then."""
@@ -112,8 +113,8 @@ class Histories:
             np.int64
         )
 
-    def _with(self, offsets: Rows, events: AnyArray) -> Histories:
-        """The given events in rows that end at ``offsets``."""
+    def _with(self, offsets: Rows, events: AnyArray, users: AnyArray | None) -> Histories:
+        """The given events in rows of ``users`` that end at ``offsets``."""
         return Histories(
             offsets,
             self.items[events],
@@ -122,6 +123,7 @@ class Histories:
             self.value[events],
             None if self.known is None else self.known[events],
             None if self.context is None else self.context[events],
+            users,
         )
 
     def remapped(self, positions: Positions) -> Histories:

@@ -66,6 +66,7 @@ def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) ->
         event=found["code"].to_numpy().astype(np.int16),
         value=found[VALUE].fill_null(float("nan")).to_numpy().astype(np.float32),
         known=found[AVAILABLE].to_numpy().astype(np.int64) if stamped else None,
+        users=users["value"].to_numpy() if users is not None else None,
     )
     keys = users["value"].to_list() if users is not None else []
     return Dataset(items, keys, histories, dict(read_json(home.schema)), tuple(names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -193,7 +193,7 @@ class Engine:
 
         A clock that stepped back is not believed: a request comes after everything that is known to it.
         """
-        history = self.history(serving, user)
+        history = replace(self.history(serving, user), users=np.array([user]))
         newest = int(history.at[-1]) + 1 if len(history.at) else 0
         return Queries(history, np.array([max(now(), newest, serving.clock)]))
 
