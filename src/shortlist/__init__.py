@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from shortlist.retrieval.ease import EASE as EASE
     from shortlist.retrieval.item_knn import ItemKNN as ItemKNN
     from shortlist.retrieval.popular import Popular as Popular
+    from shortlist.retrieval.words import Words as Words
     from shortlist.rules.already_seen import AlreadySeen as AlreadySeen
     from shortlist.rules.diversity import Diversity as Diversity
+    from shortlist.rules.group import Group as Group
     from shortlist.rules.where import Where as Where
     from shortlist.system.contracts import Filter as Filter
     from shortlist.system.contracts import Order as Order
@@ -31,19 +33,28 @@ if TYPE_CHECKING:
     from shortlist.system.entity import Tags as Tags
     from shortlist.system.entity import Text as Text
     from shortlist.system.entity import Time as Time
+    from shortlist.system.entity import Vector as Vector
     from shortlist.system.entity import Year as Year
     from shortlist.system.event import Event as Event
     from shortlist.system.event import Objective as Objective
+    from shortlist.system.features import Among as Among
     from shortlist.system.features import Automatic as Automatic
+    from shortlist.system.features import Band as Band
     from shortlist.system.features import Count as Count
     from shortlist.system.features import Decayed as Decayed
+    from shortlist.system.features import Distance as Distance
     from shortlist.system.features import Distinct as Distinct
     from shortlist.system.features import Last as Last
     from shortlist.system.features import Mean as Mean
+    from shortlist.system.features import Popularity as Popularity
     from shortlist.system.features import Rate as Rate
     from shortlist.system.features import Share as Share
+    from shortlist.system.features import Similarity as Similarity
     from shortlist.system.features import Since as Since
     from shortlist.system.features import Sum as Sum
+    from shortlist.system.given import Context as Context
+    from shortlist.system.given import ItemAttribute as ItemAttribute
+    from shortlist.system.given import Length as Length
     from shortlist.system.system import Requirements as Requirements
     from shortlist.system.system import System as System
     from shortlist.system.table import Query as Query
@@ -59,8 +70,10 @@ _HOME = {
     "EASE": "retrieval.ease",
     "ItemKNN": "retrieval.item_knn",
     "Popular": "retrieval.popular",
+    "Words": "retrieval.words",
     "AlreadySeen": "rules.already_seen",
     "Diversity": "rules.diversity",
+    "Group": "rules.group",
     "Where": "rules.where",
     "Filter": "system.contracts",
     "Order": "system.contracts",
@@ -72,19 +85,28 @@ _HOME = {
     "Tags": "system.entity",
     "Text": "system.entity",
     "Time": "system.entity",
+    "Vector": "system.entity",
     "Year": "system.entity",
     "Event": "system.event",
     "Objective": "system.event",
+    "Among": "system.features",
     "Automatic": "system.features",
+    "Band": "system.features",
     "Count": "system.features",
     "Decayed": "system.features",
+    "Distance": "system.features",
     "Distinct": "system.features",
     "Last": "system.features",
     "Mean": "system.features",
+    "Popularity": "system.features",
     "Rate": "system.features",
     "Share": "system.features",
+    "Similarity": "system.features",
     "Since": "system.features",
     "Sum": "system.features",
+    "Context": "system.given",
+    "ItemAttribute": "system.given",
+    "Length": "system.given",
     "Requirements": "system.system",
     "System": "system.system",
     "Query": "system.table",

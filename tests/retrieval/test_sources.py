@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shortlist import ALS, EASE, DeclarationError, ItemKNN, Popular
+from shortlist import ALS, EASE, DeclarationError, ItemKNN, Popular, Words
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries
 from shortlist.testing.sources import SourceContract
@@ -34,6 +34,10 @@ class TestItemKNN(SourceContract):
 
 class TestALS(SourceContract):
     source = ALS(embedding_size=8)
+
+
+class TestWords(SourceContract):
+    source = Words(on=("colours", "title"))
 
 
 def test_ease_is_the_solution_of_its_least_squares():

@@ -69,6 +69,13 @@ class FittedSource(Fitted):
         """The history item that speaks most for each (row, item) pair, int32[pairs]; -1: none."""
         return np.full(len(rows), -1, np.int32)
 
+    def grown(self, items: Items, known: int) -> FittedSource | None:  # noqa: ARG002
+        """The source with the items from position ``known`` on as well; None: it would have to learn again.
+
+        Requests that began before may still use the source as it was.
+        """
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Source(Component):
@@ -158,9 +165,10 @@ class FittedOrder(ABC):
 
     @abstractmethod
     def arrange(self, rows: Rows, items: Positions, values: Floats, n: int) -> AnyArray:
-        """A permutation (int64[candidates]) that keeps each row's candidates together.
+        """Places of candidates (int64, none twice) in their new order, each row's together and rows in order.
 
-        Candidates come sorted by row, best value first; the first ``n`` of each row will be the slate.
+        Candidates come sorted by row, best value first; the first ``n`` of each row will be the slate. A place
+        that is left out is in no slate; a row with candidates keeps at least one.
         """
 
 

@@ -48,15 +48,19 @@ class OrderContract:
 
     order: Order
 
-    def test_is_a_permutation_within_each_row(self) -> None:
+    whole = True  # whether every candidate stays
+
+    def test_arranges_within_each_row(self) -> None:
         rng = np.random.default_rng(0)
         rows = np.sort(rng.integers(0, 5, 100))
         items = rng.integers(0, ITEMS, 100).astype(np.int32)
         values = rng.random(100).astype(np.float32)
         order = np.lexsort((-values, rows))
         arranged = self.order.fit(toy_items()).arrange(rows, items[order], values[order], 6)
-        assert sorted(arranged.tolist()) == list(range(100))
-        assert np.array_equal(rows[arranged], rows)
+        assert len(set(arranged.tolist())) == len(arranged)
+        assert (np.diff(rows[arranged]) >= 0).all()
+        assert set(rows[arranged].tolist()) == set(rows.tolist())
+        assert len(arranged) == 100 or not self.whole
 
     def test_nothing_to_arrange(self) -> None:
         nothing = np.zeros(0)
