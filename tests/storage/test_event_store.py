@@ -28,7 +28,7 @@ class TestSqliteStore(StoreContract):
 def test_scan_of_many_events_comes_in_batches(open_store, monkeypatch):
     monkeypatch.setattr(sqlite, "_BATCH", 7)
     store = open_store()
-    store.accept([event(str(n)) for n in range(20)])
+    store.accept([event(str(n), user=f"u{n % 2}") for n in range(20)])
     frames = list(store.scan())
     assert [len(frame) for frame in frames] == [7, 7, 6]
     assert ids(frames) == [str(n) for n in range(20)]
@@ -37,7 +37,7 @@ def test_scan_of_many_events_comes_in_batches(open_store, monkeypatch):
 def test_trimming_goes_in_parts(open_store, monkeypatch):
     monkeypatch.setattr(sqlite, "_TRIM", 3)
     store = open_store()
-    store.accept([event(str(n)) for n in range(10)])
+    store.accept([event(str(n), user=f"u{n % 2}") for n in range(10)])
     store.trim(8)
     assert ids(store.scan()) == ["8", "9"]
 

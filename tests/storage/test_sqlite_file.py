@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shortlist.base.errors import StoreError
-from shortlist.storage import schema, sqlite
+from shortlist.storage import known, schema, sqlite
+from shortlist.storage.ids import number
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent, Exposure
 
@@ -107,7 +108,7 @@ def test_a_newer_format(tmp_path):
     db = sqlite3.connect(tmp_path / "state.db")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 3: upgrade"):
+    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 4: upgrade"):
         SqliteStore(tmp_path / "state.db")
 
 
@@ -168,17 +169,88 @@ def test_an_older_format_is_brought_up_to_date(tmp_path):
         store.close()
 
 
-def test_events_of_format_2_had_no_context(tmp_path):
-    store = SqliteStore(tmp_path / "state.db")
-    store.accept([AcceptedEvent("a", "view", "anna", "x", 7)])
-    store.close()
+FORMAT_2 = """
+CREATE TABLE counter (sequence INTEGER NOT NULL, available INTEGER NOT NULL) STRICT;
+INSERT INTO counter VALUES (9, 90);
+CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY, event_id TEXT NOT NULL, event TEXT NOT NULL, user TEXT NOT NULL,
+    item TEXT NOT NULL, at INTEGER NOT NULL, value REAL, available INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_of_user ON events (user, sequence);
+CREATE TABLE ids (number INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE forgotten (user INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
+CREATE TABLE deletions (
+    item TEXT PRIMARY KEY, deleted INTEGER NOT NULL, change INTEGER NOT NULL UNIQUE
+) STRICT;
+CREATE TABLE exposures (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, request TEXT NOT NULL, release INTEGER NOT NULL,
+    kind TEXT NOT NULL, user TEXT, at INTEGER NOT NULL, items TEXT NOT NULL
+) STRICT;
+INSERT INTO events VALUES (8, 'a', 'view', 'anna', 'x', 7, 2.5, 88), (9, 'b', 'view', 'anna', 'y', 5, NULL, 90);
+PRAGMA user_version = 2;
+"""
+
+
+@pytest.mark.parametrize("context", [None, '{"device":"tv"}'])
+def test_events_that_were_rows_become_runs(tmp_path, context):
     db = sqlite3.connect(tmp_path / "state.db")
-    db.execute("ALTER TABLE events DROP COLUMN context")
-    db.execute("PRAGMA user_version = 2")
+    db.executescript(FORMAT_2)
+    db.execute("INSERT INTO ids VALUES (?)", (number("a"),))
+    if context:  # format 3
+        db.execute("ALTER TABLE events ADD COLUMN context TEXT")
+        db.execute("UPDATE events SET context = ?", (context,))
+        db.execute("PRAGMA user_version = 3")
+    db.commit()
     db.close()
-    for number in range(2):
+    for turn in range(2):
         store = SqliteStore(tmp_path / "state.db")
-        store.accept([AcceptedEvent(f"new {number}", "view", "bert", "x", 8, context={"device": "tv"})])
-        assert store.recent("anna", 0) == [AcceptedEvent("a", "view", "anna", "x", 7)]
-        assert store.recent("bert", 0)[number].context == {"device": "tv"}
+        assert store.accept([AcceptedEvent("a", "view", "anna", "x", 7)]) == [False]
+        assert store.accept([AcceptedEvent(f"new {turn}", "view", "bert", "x", 8)]) == [True]
+        [frame] = store.scan(upto=9)
+        assert frame.rows() == [
+            ("a", "view", "anna", "x", 7, 2.5, context, 88),
+            ("b", "view", "anna", "y", 5, None, context, 90),
+        ]
+        assert [each.item for each in store.recent("anna", 0)] == ["y", "x"]
+        assert store.sequence() == 10 + turn
         store.close()
+
+
+def test_new_ids_are_sorted_in_a_part_at_a_time_by_many_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(known, "MOST", 20)
+    monkeypatch.setattr(known, "PART", 6)
+    stores = [SqliteStore(tmp_path / "state.db") for _ in range(3)]
+    for turn in range(60):
+        batch = [AcceptedEvent(f"{turn}-{n}", "view", "anna", "x", 7) for n in range(5)]
+        assert stores[turn % 3].accept(batch) == [True] * 5
+        if turn % 10 == 9:  # a process goes, another comes
+            stores[turn % 3].close()
+            stores[turn % 3] = SqliteStore(tmp_path / "state.db")
+    db = sqlite3.connect(tmp_path / "state.db")
+    [sorted_in] = db.execute("SELECT COUNT(*) FROM ids").fetchone()
+    [waiting] = db.execute("SELECT SUM(LENGTH(numbers)) / 8 FROM new_ids").fetchone()
+    db.close()
+    assert sorted_in > 100
+    assert sorted_in + waiting >= 300
+    everything = [
+        AcceptedEvent(f"{turn}-{n}", "view", "anna", "x", 7) for turn in range(60) for n in range(5)
+    ]
+    for store in stores:
+        assert not any(store.accept(everything))
+        store.close()
+
+
+def test_a_transaction_that_fails_while_ids_are_sorted_in_forgets_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(known, "MOST", 10)
+    monkeypatch.setattr(known, "PART", 2)
+    store = SqliteStore(tmp_path / "state.db")
+    store.accept(events(10))
+    for n in range(40):
+        with monkeypatch.context() as failing:
+            failing.setattr(sqlite, "_insert_exposures", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                store.accept(events(1, f"lost {n}"))
+        assert store.accept(events(1, f"kept {n}")) == [True]
+    assert not any(store.accept(events(10)))
+    assert not any(store.accept([each for n in range(40) for each in events(1, f"kept {n}")]))
+    store.close()

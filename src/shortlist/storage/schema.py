@@ -7,32 +7,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shortlist.base.contexts import from_text
 from shortlist.base.errors import StoreError
 from shortlist.base.files import sync
 from shortlist.storage.ids import number
+from shortlist.storage.runs import encode
+from shortlist.storage.store import AcceptedEvent
 
-FORMAT = 3  # of the tables below (pragma user_version); raised when they change
+FORMAT = 4  # of the tables below (pragma user_version); raised when they change
 
 _EVENTS = """
-CREATE TABLE counter (  -- one row
-    sequence INTEGER NOT NULL,  -- the newest; never used again, even where its event is gone
-    available INTEGER NOT NULL  -- the newest stamp
-) STRICT;
-INSERT INTO counter VALUES (0, 0);
 CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY,
-    event_id TEXT NOT NULL,
-    event TEXT NOT NULL,
+    sequence INTEGER PRIMARY KEY,  -- of the last event of a run: what one user did in a row
     user TEXT NOT NULL,
-    item TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    value REAL,
-    context TEXT,  -- a JSON object of words
-    available INTEGER NOT NULL
+    available INTEGER NOT NULL,  -- of the last event
+    events BLOB NOT NULL  -- as runs.py writes them
 ) STRICT;
 CREATE INDEX events_of_user ON events (user, sequence);
+CREATE TABLE new_ids (
+    sequence INTEGER PRIMARY KEY,
+    numbers BLOB NOT NULL  -- 8 bytes, little-endian, for each id of a transaction
+) STRICT;
+"""
+
+_STATE = """
+CREATE TABLE counter (  -- one row
+    sequence INTEGER NOT NULL,  -- the newest; never used again, even where its event is gone
+    available INTEGER NOT NULL,  -- the newest stamp
+    merged INTEGER NOT NULL DEFAULT 0  -- the ids of events up to this sequence are in ids
+) STRICT;
+INSERT INTO counter VALUES (0, 0, 0);
 CREATE TABLE ids (
-    number INTEGER PRIMARY KEY  -- of every event_id that was ever accepted
+    number INTEGER PRIMARY KEY  -- of every event_id that was ever accepted, but for new_ids
 ) STRICT;
 CREATE TABLE forgotten (
     user INTEGER PRIMARY KEY,  -- a number: the key itself is forgotten
@@ -95,11 +101,9 @@ def prepare(path: Path) -> None:
                         "SHORTLIST_HOME at another folder"
                     )
                 if found == 0:
-                    _run(db, _EVENTS + _REST)
-                elif found == 1:
-                    _from_format_1(db)
-                elif found == 2:  # no event said its context
-                    db.execute("ALTER TABLE events ADD COLUMN context TEXT")
+                    _run(db, _EVENTS + _STATE + _REST)
+                elif found < FORMAT:
+                    _from_older(db, found)
                 if found < FORMAT:
                     db.execute(f"PRAGMA user_version = {FORMAT}")
         finally:
@@ -113,18 +117,28 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
         db.execute(statement)
 
 
-def _from_format_1(db: sqlite3.Connection) -> None:
-    """Format 1 had no ids apart from the events, and did not note when it accepted one: when it happened, then."""
-    db.create_function("number", 1, number, deterministic=True)
+def _from_older(db: sqlite3.Connection, found: int) -> None:
+    """Before format 4 each event was a row, before 3 none had a context.
+
+    Format 1 had no ids apart from the events, and did not note when it accepted one: when it happened, then.
+    """
     db.execute("DROP INDEX events_of_user")
-    db.execute("ALTER TABLE events RENAME TO events_1")
+    db.execute("ALTER TABLE events RENAME TO older")
     _run(db, _EVENTS)
-    db.execute(
-        "INSERT INTO events SELECT sequence, event_id, event, user, item, at, value, NULL, at FROM events_1"
-    )
-    db.execute("INSERT OR IGNORE INTO ids SELECT number(event_id) FROM events_1")
-    db.execute("UPDATE counter SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM events_1)")
-    db.execute("DROP TABLE events_1")
+    if found == 1:
+        _run(db, _STATE)
+        db.create_function("number", 1, number, deterministic=True)
+        db.execute("INSERT OR IGNORE INTO ids SELECT number(event_id) FROM older")
+        db.execute("UPDATE counter SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM older)")
+    else:
+        db.execute("ALTER TABLE counter ADD COLUMN merged INTEGER NOT NULL DEFAULT 0")
+    available, context = "at" if found == 1 else "available", "context" if found == 3 else "NULL"
+    for sequence, stamp, *row, said in db.execute(
+        f"SELECT sequence, {available}, event_id, event, user, item, at, value, {context} FROM older"
+    ):
+        event = AcceptedEvent._make([*row, from_text(said) or None])
+        db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (sequence, event.user, stamp, encode([event])))
+    db.execute("DROP TABLE older")
 
 
 @contextmanager

@@ -8,30 +8,29 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
-from shortlist.base.columns import AVAILABLE, EVENTS
-from shortlist.base.contexts import from_text, to_text
-from shortlist.storage.frames import EVENT_FRAME, exposure_frame
+from shortlist.storage.frames import exposure_frame
 from shortlist.storage.grouped import GroupedStore
 from shortlist.storage.ids import number
+from shortlist.storage.known import KnownIds
+from shortlist.storage.rows import insert, known
+from shortlist.storage.runs import Run, by_user, encode, frame
 from shortlist.storage.schema import connect, prepare, transaction, translated
 from shortlist.storage.store import AcceptedEvent, Exposure
 
-T = TypeVar("T")
-
-_BATCH = 100_000  # rows of one frame of a scan
-_STATEMENT = 500  # rows of one statement
-_TRIM = 10_000  # events that one transaction lets go of
+_BATCH = 100_000  # rows of one frame of a scan, about
+_TRIM = 10_000  # runs that one transaction lets go of
 
 _Prepared = list[tuple[int, AcceptedEvent]]  # each with the number of its id
 
-_EVENTS = ", ".join(EVENTS)
-_STAMPED = f"{_EVENTS}, {AVAILABLE}"
+_RUN = ", ".join(Run._fields)
 _EXPOSURES = ", ".join(Exposure._fields)
+_IN_ORDER = " ORDER BY sequence"
 
 
 class SqliteStore(GroupedStore[_Prepared]):
@@ -48,6 +47,7 @@ class SqliteStore(GroupedStore[_Prepared]):
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._writer = self._connect()
+        self._known = KnownIds()
         if self.sequence() < above:
             with self._change() as db:
                 db.execute("UPDATE counter SET sequence = MAX(sequence, ?)", (above,))
@@ -55,23 +55,33 @@ class SqliteStore(GroupedStore[_Prepared]):
 
     def recent(self, user: str, after: int) -> list[AcceptedEvent]:
         """See EventStore."""
-        rows = self._read(
-            f"SELECT {_EVENTS} FROM events WHERE user = ? AND sequence > ? ORDER BY at, sequence",
-            (user, after),
+        runs = self._read(
+            f"SELECT {_RUN} FROM events WHERE user = ? AND sequence > ?{_IN_ORDER}", (user, after)
         )
-        return [AcceptedEvent(*row[:-1], from_text(row[-1]) or None) for row in rows]
+        events = [event for run in runs for event in Run(*run).after(after)]
+        return sorted(events, key=attrgetter("at"))
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """See EventStore."""
-        for rows in self._pages("events", _STAMPED, after, self.sequence() if upto is None else upto):
-            yield pl.DataFrame(rows, schema=EVENT_FRAME, orient="row")
+        upto, done = self.sequence() if upto is None else upto, after
+        while done < upto:  # in pages: no transaction stays open between them, so the log can be checkpointed
+            first = self._number("SELECT MIN(sequence) FROM events WHERE sequence > ?", (done,))
+            if not first:
+                return
+            done = first + _BATCH - 1
+            runs = self._read(
+                f"SELECT {_RUN} FROM events WHERE sequence BETWEEN ? AND ?{_IN_ORDER}", (first, done)
+            )
+            found = frame(map(Run._make, runs), after, upto)
+            if len(found):
+                yield found
 
     def sequence(self) -> int:
         """See EventStore."""
         return self._number("SELECT sequence FROM counter")
 
     def trim(self, upto: int) -> None:
-        """See EventStore."""
+        """See EventStore. What one user did in a row stays as long as any of it is above ``upto``."""
         while self._number("SELECT EXISTS (SELECT 1 FROM events WHERE sequence <= ?)", (upto,)):
             with self._change() as db:  # a part at a time, so that nobody waits long
                 db.execute(
@@ -112,9 +122,13 @@ class SqliteStore(GroupedStore[_Prepared]):
 
     def exposures(self) -> Iterator[pl.DataFrame]:
         """See EventStore."""
-        newest = self._number("SELECT MAX(sequence) FROM exposures")
-        for rows in self._pages("exposures", _EXPOSURES, 0, newest):
-            yield exposure_frame([(*row[:-1], json.loads(row[-1])) for row in rows])
+        after = 0
+        while rows := self._read(
+            f"SELECT sequence, {_EXPOSURES} FROM exposures WHERE sequence > ?{_IN_ORDER} LIMIT ?",
+            (after, _BATCH),
+        ):
+            after = rows[-1][0]
+            yield exposure_frame([(*row[1:-1], json.loads(row[-1])) for row in rows])
 
     def expire(self, before: int) -> None:
         """See EventStore."""
@@ -143,16 +157,6 @@ class SqliteStore(GroupedStore[_Prepared]):
     def _number(self, query: str, parameters: tuple[Any, ...] = ()) -> int:
         return int(self._read(query, parameters)[0][0] or 0)
 
-    def _pages(self, table: str, columns: str, after: int, upto: int) -> Iterator[list[tuple[Any, ...]]]:
-        """Rows in pages: no read transaction stays open between them, so the log can be checkpointed."""
-        while rows := self._read(
-            f"SELECT sequence, {columns} FROM {table} WHERE sequence > ? AND sequence <= ? "
-            "ORDER BY sequence LIMIT ?",
-            (after, upto, _BATCH),
-        ):
-            after = rows[-1][0]
-            yield [row[1:] for row in rows]
-
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
         """A durable transaction of its own, apart from the groups of events."""
@@ -172,9 +176,13 @@ class SqliteStore(GroupedStore[_Prepared]):
         return [(number(event.event_id), event) for event in events]
 
     def _write(self, batches: list[_Prepared], exposures: list[Exposure]) -> list[list[bool]]:
-        with translated(self.path), transaction(self._writer):
-            answers = _insert_events(self._writer, batches)
-            _insert_exposures(self._writer, exposures)
+        try:
+            with translated(self.path), transaction(self._writer):
+                answers = _insert_events(self._writer, self._known, batches)
+                _insert_exposures(self._writer, exposures)
+        except BaseException:
+            self._known = KnownIds()
+            raise
         return answers
 
 
@@ -183,10 +191,9 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def _insert_events(db: sqlite3.Connection, batches: list[_Prepared]) -> list[list[bool]]:
+def _insert_events(db: sqlite3.Connection, known: KnownIds, batches: list[_Prepared]) -> list[list[bool]]:
     """Insert what is new; for each event of each batch: is it new?"""
-    ids = [id_ for batch in batches for id_, _ in batch]
-    seen = _known(db, "SELECT number FROM ids WHERE number", ids)
+    seen = known.among(db, [id_ for batch in batches for id_, _ in batch])
     fresh: dict[int, AcceptedEvent] = {}
     answers: list[list[bool]] = []
     for batch in batches:
@@ -199,52 +206,23 @@ def _insert_events(db: sqlite3.Connection, batches: list[_Prepared]) -> list[lis
     if fresh:
         sequence, available = db.execute("SELECT sequence, available FROM counter").fetchone()
         ahead = max(available - sequence, now() - sequence - len(fresh))  # of the stamps to the numbers
-        rows = [
-            (place, *event[:-1], to_text(event.context), place + ahead)
-            for place, event in enumerate(fresh.values(), sequence + 1)
-        ]
-        _insert(db, "ids", ("number",), [(id_,) for id_ in sorted(fresh)])
-        _insert(db, "events", ("sequence", *EVENTS, AVAILABLE), rows)
-        newest = sequence + len(rows)
-        db.execute("UPDATE counter SET sequence = ?, available = ?", (newest, newest + ahead))
+        runs = []
+        for user, events in by_user(fresh.values()):
+            sequence += len(events)
+            runs.append((sequence, user, sequence + ahead, encode(events)))
+        insert(db, "events", ("sequence", "user", "available", "events"), runs)
+        known.add(db, sequence, list(fresh))
+        db.execute("UPDATE counter SET sequence = ?, available = ?", (sequence, sequence + ahead))
     return answers
 
 
 def _insert_exposures(db: sqlite3.Connection, exposures: list[Exposure]) -> None:
     """All but those of users who were forgotten while their exposures waited."""
     users = {each.user: number(each.user) for each in exposures if each.user is not None}
-    gone = _known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
+    gone = known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
     if gone:
         since = dict(db.execute("SELECT user, at FROM forgotten"))
         exposures = [
             each for each in exposures if each.user is None or each.at > since.get(users[each.user], -1)
         ]
-    _insert(db, "exposures", Exposure._fields, [(*each[:-1], json.dumps(each.items)) for each in exposures])
-
-
-# Many rows a statement: each statement gives up the interpreter lock, and a thread busy with an answer
-# may keep it for milliseconds before the writer goes on.
-
-
-def _known(db: sqlite3.Connection, query: str, numbers: list[int]) -> set[int]:
-    """Which of ``numbers`` the query finds."""
-    found: set[int] = set()
-    for part in _parts(numbers):
-        marks = ", ".join("?" * len(part))
-        found.update(key for (key,) in db.execute(f"{query} IN ({marks})", part))
-    return found
-
-
-def _insert(
-    db: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
-    row = f"({', '.join('?' * len(columns))})"
-    for part in _parts(rows):
-        marks = ", ".join([row] * len(part))
-        values = [value for row in part for value in row]
-        db.execute(f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}", values)
-
-
-def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(rows), _STATEMENT):
-        yield rows[start : start + _STATEMENT]
+    insert(db, "exposures", Exposure._fields, [(*each[:-1], json.dumps(each.items)) for each in exposures])

@@ -1,0 +1,51 @@
+"""Runs: what one user did in a row, as a store keeps it, in one piece with the number and stamp of its last event.
+
+The events before the last have the numbers and stamps before these, one less for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+import msgspec
+import polars as pl
+
+from shortlist.base.contexts import to_text
+from shortlist.storage.frames import EVENT_FRAME
+from shortlist.storage.store import AcceptedEvent
+
+
+class Run(NamedTuple):
+    """Some events of one user."""
+
+    sequence: int  # of the last
+    available: int  # of the last
+    events: bytes
+
+    def after(self, sequence: int) -> list[AcceptedEvent]:
+        """Those with a number above ``sequence``."""
+        events = decode(self.events)
+        return events[max(0, sequence - self.sequence + len(events)) :]
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(list[AcceptedEvent]).decode
+
+
+def by_user(events: Iterable[AcceptedEvent]) -> Iterator[tuple[str, list[AcceptedEvent]]]:
+    """User and events of each run, in the order of the events."""
+    return ((user, list(run)) for user, run in groupby(events, attrgetter("user")))
+
+
+def frame(runs: Iterable[Run], after: int, upto: int) -> pl.DataFrame:
+    """The events with ``after`` < number <= ``upto``: columns EVENTS and AVAILABLE."""
+    rows = []
+    for sequence, available, events in runs:
+        those = decode(events)
+        for place, event in enumerate(those, 1 - len(those)):
+            if after < sequence + place <= upto:
+                rows.append((*event[:-1], to_text(event.context), available + place))
+    return pl.DataFrame(rows, schema=EVENT_FRAME, orient="row")
