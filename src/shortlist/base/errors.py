@@ -7,6 +7,7 @@
     ├── DataError            tables or events cannot be read or used
     ├── NotFoundError        a named thing (item, release, system) does not exist
     ├── InvalidRequestError  a query asks for something impossible; names the field
+    │   └── PictureError     a picture cannot be used; has a reason of a closed set
     ├── ReleaseError         a release is damaged, foreign or from a newer version
     ├── StoreError           the state store cannot accept or give back events
     ├── UnavailableError     a component cannot answer now; the request path may go on without it
@@ -14,6 +15,23 @@
 
 Messages say what is wrong and what to do. Anything outside the tree is a programmer's error and stays loud.
 """
+
+from typing import Literal
+
+PictureReason = Literal[
+    "empty",
+    "not a picture",
+    "unsupported format",
+    "truncated",
+    "damaged",
+    "too many pixels",
+    "too many bytes",
+    "too many scans",
+    "too small",
+    "animated",
+    "missing",  # there is no such file, or nothing at the address
+    "not fetched",  # the address did not answer
+]
 
 
 class ShortlistError(Exception):
@@ -49,6 +67,14 @@ class InvalidRequestError(ShortlistError):
     def __init__(self, field: str, message: str) -> None:
         self.field = field
         super().__init__(f"{field}: {message}")
+
+
+class PictureError(InvalidRequestError):
+    """A picture cannot be used: it is broken, hostile, or not there. ``reason`` is for machines."""
+
+    def __init__(self, reason: PictureReason, message: str) -> None:
+        self.reason = reason
+        super().__init__("picture", f"{reason}: {message}")
 
 
 class ReleaseError(ShortlistError):
