@@ -31,7 +31,7 @@ class Serving:
     release: Release
     codes: Mapping[str, int]  # event name -> code
     followed: int = 0  # the store's sequence up to which the features of items know what happened
-    clock: int = 0  # when the newest of that became known: no request is asked before it
+    clock: int = 0  # the newest moment that was asked or became known: no request is asked before it
     state: tuple[int, Mask | None] = (0, None)  # the store's count of deletions, and the items that it leaves
 
     @property
@@ -101,7 +101,7 @@ class Engine:
         if len(release.pipeline.items):
             release.pipeline.recommend(Queries(Histories.of([[0]]), trial.at), 1)
         known = release.histories.known
-        clock = 0 if known is None else int(known.max(initial=0))
+        clock = int(trial.at[0]) if known is None else max(int(trial.at[0]), int(known.max(initial=0)))
         serving = Serving(facts, release, codes, followed=release.watermark, clock=clock)
         self._follow(serving)
         self._serving = serving
@@ -191,11 +191,12 @@ class Engine:
     def _queries(self, serving: Serving, user: str) -> Queries:
         """One row: ``user``, now. Events of clocks that run ahead are not hidden from their own author.
 
-        A clock that stepped back is not believed: a request comes after everything that is known to it.
+        A clock that stepped back is not believed: a request comes after all that is known and was asked.
         """
         history = replace(self.history(serving, user), users=np.array([user]))
         newest = int(history.at[-1]) + 1 if len(history.at) else 0
-        return Queries(history, np.array([max(now(), newest, serving.clock)]))
+        serving.clock = max(now(), newest, serving.clock)
+        return Queries(history, np.array([serving.clock]))
 
 
 def _continued(past: Histories, newer: list[tuple[int, int, int, float]]) -> Histories:
