@@ -33,11 +33,11 @@ class Contexts:
         return tuple(self.words)
 
     @classmethod
-    def learned(cls, names: Iterable[str], texts: Iterable[tuple[str | None, int]]) -> Contexts:
-        """The words of each name among (JSON text, how often) pairs."""
+    def learned(cls, names: Iterable[str], said: Iterable[tuple[Mapping[str, str], int]]) -> Contexts:
+        """The words of each name among (context, how often) pairs."""
         counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-        for text, count in texts:
-            for name, word in from_text(text).items():
+        for context, count in said:
+            for name, word in context.items():
                 if name in counts:
                     counts[name][word] += count
         return cls(
@@ -65,6 +65,9 @@ class Contexts:
         """A request's context, int16[1, contexts]. Raises InvalidRequestError where a name is not declared."""
         must_be_declared(context, self.names)
         return self.codes([context])
+
+
+NO_CONTEXTS = Contexts()
 
 
 def must_be_declared(context: Mapping[str, str] | None, names: Iterable[str], path: str = "") -> None:

@@ -100,10 +100,14 @@ class Histories:
         return self.where(self.age_rank < n)
 
     @property
+    def clock(self) -> Moments:
+        """When each event became known, int64[events]."""
+        return self.at if self.known is None else self.known
+
+    @property
     def end(self) -> int:
         """The first moment at which all of it has happened and was known; 0 where there is nothing."""
-        clocks = [self.at] if self.known is None else [self.at, self.known]
-        return max((int(clock.max()) + 1 for clock in clocks if len(clock)), default=0)
+        return int(np.maximum(self.at, self.clock).max(initial=-1)) + 1
 
     def first_at(self) -> Moments:
         """The moment of each row's first event; the largest int64 where a row has none."""
@@ -112,6 +116,15 @@ class Histories:
         return np.where(self.lengths > 0, self.at[starts] if len(self.at) else latest, latest).astype(
             np.int64
         )
+
+    def first_context(self) -> AnyArray | None:
+        """The context of each row's first event, int16[rows, contexts]; -1 where a row has none."""
+        if self.context is None:
+            return None
+        words = np.full((len(self), self.context.shape[1]), -1, np.int16)
+        some = self.lengths > 0
+        words[some] = self.context[self.offsets[:-1][some]]
+        return words
 
     def _with(self, offsets: Rows, events: AnyArray, users: AnyArray | None) -> Histories:
         """The given events in rows of ``users`` that end at ``offsets``."""
@@ -125,6 +138,10 @@ class Histories:
             None if self.context is None else self.context[events],
             users,
         )
+
+    def ordered(self, order: AnyArray) -> Histories:
+        """The same rows with their events in another order; an event must stay in its row."""
+        return self._with(self.offsets, order, self.users)
 
     def remapped(self, positions: Positions) -> Histories:
         """The same events with ``items`` replaced through ``positions``; those mapped to -1 are left out."""

@@ -41,8 +41,8 @@ def show_parity(out: Console, parity: Parity) -> None:
         out.print(f"[red]skew[/red]     {escape(str(parity.difference))}", soft_wrap=True)
     else:
         out.print(
-            f"[green]✓[/green] training and serving read the same: {parity.values:,} values of items at "
-            f"{parity.moments} moments of the log"
+            f"[green]✓[/green] training and serving read the same: {parity.values:,} values of "
+            f"features at {parity.moments} moments of the log"
         )
 
 
@@ -50,13 +50,13 @@ def show_features(out: Console, columns: Sequence[Column]) -> None:
     """One line per feature."""
     table = Table(box=SIMPLE_HEAD, header_style="dim")
     table.add_column("feature", no_wrap=True)
-    for name in ("owner", "window", "kind"):
+    for name in ("type", "owner", "window"):
         table.add_column(name)
-    table.add_column("known", justify="right")
-    table.add_column("example", justify="right")
+    table.add_column("coverage", justify="right")
+    table.add_column("sample", justify="right")
     for each in columns:
         example = "" if each.example is None else f"{each.example:.4g}"
-        table.add_row(each.name, each.owner, each.window, each.kind, f"{each.known:.0%}", example)
+        table.add_row(escape(each.name), each.kind, each.owner, each.window, f"{each.known:.0%}", example)
     out.print(table)
 
 

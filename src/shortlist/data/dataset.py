@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from shortlist.base.columns import AT, AVAILABLE, EVENT, ITEM, USER, VALUE
+from shortlist.base.columns import AT, AVAILABLE, CONTEXT, EVENT, ITEM, USER, VALUE
+from shortlist.base.contexts import NO_CONTEXTS, Contexts, from_text
 from shortlist.base.errors import DataError
 from shortlist.base.files import read_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.types import Mask
+from shortlist.base.types import AnyArray, Mask
 from shortlist.data.log import scan
 from shortlist.storage.home import Home
 from shortlist.system.system import System
@@ -27,6 +29,7 @@ class Dataset:
     histories: Histories
     schema: dict[str, str]  # attribute -> kind
     events: tuple[str, ...]  # names; an event's code is its place here
+    contexts: Contexts = NO_CONTEXTS  # with the words that the histories' codes stand for
 
 
 def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) -> Dataset:
@@ -48,12 +51,13 @@ def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) ->
     # where all was known as it happened, nobody carries a second clock
     stamped = bool(log.select((pl.col(AVAILABLE) != pl.col(AT)).any()).collect(engine="streaming").item())
     clocks = [AT, AVAILABLE] if stamped else [AT]
+    said = [pl.col(CONTEXT).cast(pl.Categorical)] if system.contexts else []
     found = (
-        log.select(USER, ITEM, *clocks, EVENT, VALUE)
+        log.select(USER, ITEM, *clocks, EVENT, VALUE, *said)
         .with_row_index("order")
         .join(positions, on=ITEM, how="inner")
         .join(codes, on=EVENT, how="inner")
-        .select("order", USER, *clocks, "position", "code", pl.col(VALUE).cast(pl.Float32))
+        .select("order", USER, *clocks, "position", "code", pl.col(VALUE).cast(pl.Float32), *said)
         .sort(USER, *clocks, "order")
         .collect(engine="streaming")
     )
@@ -68,8 +72,23 @@ def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) ->
         known=found[AVAILABLE].to_numpy().astype(np.int64) if stamped else None,
         users=users["value"].to_numpy() if users is not None else None,
     )
+    contexts = NO_CONTEXTS
+    if system.contexts:
+        contexts, words = _contexts(system.contexts, found[CONTEXT])
+        histories = replace(histories, context=words)
     keys = users["value"].to_list() if users is not None else []
-    return Dataset(items, keys, histories, dict(read_json(home.schema)), tuple(names))
+    return Dataset(items, keys, histories, dict(read_json(home.schema)), tuple(names), contexts)
+
+
+def _contexts(names: Sequence[str], texts: pl.Series) -> tuple[Contexts, AnyArray]:
+    """What was said in the JSON ``texts`` of events, and the codes of it, int16[events, contexts]."""
+    counts = texts.value_counts(name="count").with_row_index("place")
+    different = [(from_text(text), count) for text, count in counts.select(CONTEXT, "count").iter_rows()]
+    contexts = Contexts.learned(names, different)
+    codes = contexts.codes([said for said, _ in different])
+    assert codes is not None
+    places = texts.to_frame().join(counts, on=CONTEXT, how="left", nulls_equal=True, maintain_order="left")
+    return contexts, codes[places["place"].to_numpy()]
 
 
 def labels(system: System, histories: Histories) -> Mask:

@@ -9,7 +9,8 @@ import numpy as np
 
 from shortlist.base.columns import SECOND
 from shortlist.base.histories import Histories
-from shortlist.base.types import Moments
+from shortlist.base.queries import Queries
+from shortlist.base.types import AnyArray, Moments
 
 STRADDLERS = 300  # people with events on both sides that make one global moment worth using
 
@@ -25,6 +26,13 @@ class Split:
     test: Histories
     at: Moments  # int64[rows], the moment each row is asked: its first held-out event, or the global moment
     how: str  # in a sentence
+
+    def queries(self, rows: AnyArray) -> Queries:
+        """The given rows, asking at their moments, in the context of what they went on to do first.
+
+        Nobody wrote down the context in which they would have asked; the first thing they did then is nearest.
+        """
+        return Queries(self.train.take(rows), self.at[rows], self.test.take(rows).first_context())
 
 
 def by_moment(histories: Histories, moment: int) -> Split:

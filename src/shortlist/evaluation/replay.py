@@ -43,7 +43,7 @@ def exam(pipeline: Pipeline, split: Split, achieved: Mask) -> Exam:
     keep = np.zeros(len(keys), bool)
     for first in range(0, len(split.at), AT_ONCE):
         block = np.arange(first, min(first + AT_ONCE, len(split.at)))
-        work = pipeline.look(Queries(split.train.take(block), split.at[block]), 1, until=allow)
+        work = pipeline.look(split.queries(block), 1, until=allow)
         span = slice(*np.searchsorted(rows, [first, first + len(block)]))
         keep[span] = work.allowed.keep(rows[span] - first, items[span])
     rows, items = rows[keep], items[keep]
@@ -51,7 +51,7 @@ def exam(pipeline: Pipeline, split: Split, achieved: Mask) -> Exam:
     if not len(people):
         raise DataError("nobody chose anything new after the split: there is nothing to evaluate on")
     offsets = np.concatenate([np.searchsorted(rows, people), [len(rows)]])
-    return Exam(people, Queries(split.train.take(people), split.at[people]), Ragged(offsets, items))
+    return Exam(people, split.queries(people), Ragged(offsets, items))
 
 
 def replay(pipeline: Pipeline, exam: Exam, n: int = DEPTH) -> Found:

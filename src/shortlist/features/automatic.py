@@ -4,34 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from shortlist.base.contexts import Contexts
 from shortlist.base.items import Items
-from shortlist.features.item import named
-from shortlist.system.event import Event
-from shortlist.system.features import Count, Feature, Mean, Share, Since
+from shortlist.features.words import named, shared
+from shortlist.system.event import CLOCK, Event
+from shortlist.system.features import Count, Definition, Distance, Mean, Popularity, Share, Similarity, Since
+from shortlist.system.given import Context, ItemAttribute, Length
+
+LATELY = "10e"
 
 
-def automatic(events: Sequence[Event], items: Items) -> Iterator[Feature]:
-    """For each event: how often, how lately and how well, of items, of people, and of people by each attribute."""
+def automatic(events: Sequence[Event], items: Items, contexts: Contexts) -> Iterator[Definition]:
+    """Attributes and context as they are; and of each event, how often, how lately, how well and how near.
+
+    Of items, of people, and of people by each attribute.
+    """
+    words = [name for name in named(items, "words") if shared(items, name)]
+    texts = [name for name in named(items, "words") if name not in words and name != "title"]
+    for name in [*named(items, "number"), *named(items, "time"), *words]:
+        yield ItemAttribute(name)
+    for name in texts:
+        yield Length(name)
+    for name in [*CLOCK, *contexts.names]:
+        yield Context(name)
     for event in events:
-        yield Count(event, by="item")
-        yield Count(event, by="item", window="30d")
-        yield Count(event, by="user")
-        yield Since(event, by="user")
+        yield from _of_event(event, items, words)
+
+
+def _of_event(event: Event, items: Items, words: Sequence[str]) -> Iterator[Definition]:
+    yield Count(event, by="item")
+    yield Count(event, by="item", window="30d")
+    yield Count(event, by="user")
+    yield Since(event, by="user")
+    if event.value:
+        yield Mean(event, by="item")
+        yield Mean(event, by="user", smoothing=0)
+    for window in ("all", LATELY):
+        yield Popularity(event, window=window)
+        for name in named(items, "number"):
+            yield Distance(event, by=("user", name), window=window)
+        for name in named(items, "vector"):
+            yield Similarity(event, by=("user", name), window=window)
+    for name in words:
+        yield Share(event, by=("user", name))
+        yield Share(event, by=("user", name), window=LATELY)
         if event.value:
-            yield Mean(event, by="item")
-            yield Mean(event, by="user", smoothing=0)
-        for attribute in shared_words(items):
-            yield Share(event, by=("user", attribute))
-            yield Share(event, by=("user", attribute), window="10e")
-            if event.value:
-                yield Mean(event, by=("user", attribute), smoothing=3)
-
-
-def shared_words(items: Items) -> list[str]:
-    """Attributes whose words items have in common; where nearly every item has its own, there is no affinity."""
-
-    def own(attribute: str) -> bool:
-        words = items.words(attribute)
-        return words.size > 0.5 * max(len(words.codes), 1)
-
-    return [attribute for attribute in named(items, "words") if not own(attribute)]
+            yield Mean(event, by=("user", name), smoothing=3)

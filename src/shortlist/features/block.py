@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import Floats
+from shortlist.system.features import Definition
 
 
 class Block(ABC):
     """A few columns computed together."""
 
     names: Sequence[str]
+    definitions: Sequence[Definition] = ()  # what each column was declared as
 
     @abstractmethod
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:

@@ -9,23 +9,40 @@ from typing import Self
 
 import numpy as np
 
-from shortlist.base.columns import ITEM
-from shortlist.base.errors import DeclarationError
+from shortlist.base.contexts import NO_CONTEXTS, Contexts
+from shortlist.base.errors import ReleaseError
 from shortlist.base.files import load_array, read_json, save_arrays, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
-from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import Floats
+from shortlist.features.affinity import AffinityBlock
 from shortlist.features.automatic import automatic
 from shortlist.features.block import Block
-from shortlist.features.item import AgeBlock, ItemBlock, ItemReaders, LiveItems, NumberBlock, as_of, named
+from shortlist.features.catalogue import AgeBlock, CatalogueBlock
+from shortlist.features.fitting import must_fit
+from shortlist.features.item import ItemBlock, ItemReaders, LiveItems, as_of
 from shortlist.features.ready import ReadyBlock
+from shortlist.features.request import ContextBlock
 from shortlist.features.stored import from_data, to_data
-from shortlist.features.user import AffinityBlock, DistanceBlock, TasteBlock, UserBlock
+from shortlist.features.taste import TasteBlock
+from shortlist.features.user import UserBlock
+from shortlist.features.words import named
 from shortlist.system.event import Event
-from shortlist.system.features import Automatic, Feature, Mean, Rate
+from shortlist.system.features import (
+    Automatic,
+    Definition,
+    Distance,
+    Feature,
+    Mean,
+    Popularity,
+    Rate,
+    Similarity,
+)
+from shortlist.system.given import Context, ItemAttribute, Length
 from shortlist.system.system import System
+
+FORMAT = 2  # of features.json; raised when it changes
 
 
 class SourceBlock(Block):
@@ -45,8 +62,8 @@ class Facts:
 
     sources: tuple[str, ...]
     events: tuple[Event, ...]  # an event's code is its place here
-    definitions: tuple[Feature, ...]
-    automatic: bool  # whether numbers, ages, distances and taste are in
+    contexts: Contexts  # with the words that each has in the log
+    definitions: tuple[Definition, ...]
     usual: Mapping[str, float]  # what means and rates are drawn to, by feature
     popularity: Floats  # log(1 + events) of each item when this was learned
 
@@ -54,6 +71,16 @@ class Facts:
     def codes(self) -> dict[Event, int]:
         """Each event's code."""
         return {event: code for code, event in enumerate(self.events)}
+
+    @property
+    def of_events(self) -> list[Feature]:
+        """The definitions that read events."""
+        return [each for each in self.definitions if isinstance(each, Feature)]
+
+    @property
+    def of_items(self) -> list[Feature]:
+        """Those of them that items own."""
+        return [each for each in self.of_events if each.owner == "item"]
 
 
 class Features:
@@ -65,24 +92,24 @@ class Features:
         self.names = [name for block in self.blocks for name in block.names]
 
     @classmethod
-    def fit(cls, system: System, items: Items, histories: Histories) -> Self:
+    def fit(
+        cls, system: System, items: Items, histories: Histories, contexts: Contexts = NO_CONTEXTS
+    ) -> Self:
         """Resolve the declarations, and start the readers of now at the end of ``histories``.
 
-        Raises DeclarationError where a definition names an attribute that is not there.
+        ``contexts`` has the words of ``histories.context``. Raises DeclarationError where a definition names an
+        attribute that is not there, or not of its kind.
         """
         events = tuple(system.events)
-        definitions: list[Feature] = []
+        definitions: list[Definition] = []
         for each in system.features:
-            if isinstance(each, Automatic):
-                definitions += automatic(events, items)
-            elif isinstance(each, Feature):
-                definitions.append(each)
-        _must_be_there(definitions, items)
+            definitions += automatic(events, items, contexts) if isinstance(each, Automatic) else [each]
+        must_fit(definitions, items)
         facts = Facts(
             sources=tuple(source.name for source in system.sources),
             events=events,
+            contexts=contexts,
             definitions=tuple(definitions),
-            automatic=any(isinstance(each, Automatic) for each in system.features),
             usual=_usual(definitions, histories, {event: code for code, event in enumerate(events)}),
             popularity=np.log1p(np.bincount(histories.items, minlength=len(items))).astype(np.float32),
         )
@@ -90,7 +117,8 @@ class Features:
 
     def as_of(self, histories: Histories) -> Features:
         """The same features with readers of any past moment of a log: for training and evaluation."""
-        return Features(self.items, self.facts, as_of(len(self.items), self.facts.codes, histories))
+        facts = self.facts
+        return Features(self.items, facts, as_of(len(self.items), facts.codes, histories, facts.contexts))
 
     @property
     def live(self) -> LiveItems | None:
@@ -106,25 +134,34 @@ class Features:
         facts = self.facts
         save_arrays(folder, popularity=facts.popularity)
         told = {
+            "format": FORMAT,
             "sources": facts.sources,
             "events": [event.name for event in facts.events],
             "definitions": [to_data(each) for each in facts.definitions],
-            "automatic": facts.automatic,
+            "contexts": facts.contexts.words,
             "usual": facts.usual,
         }
         write_json(folder / "features.json", told)
 
     @classmethod
     def load(cls, folder: Path, items: Items, histories: Histories) -> Self:
-        """Read the facts and start the readers of now at the end of ``histories``."""
+        """Read the facts and start the readers of now at the end of ``histories``.
+
+        Raises ReleaseError where another Shortlist wrote them.
+        """
         told = read_json(folder / "features.json")
+        if told.get("format", 1) != FORMAT:
+            raise ReleaseError(
+                f"the features in {folder} have format {told.get('format', 1)}, this Shortlist computes "
+                f"{FORMAT}: train again with this one"
+            )
         events = tuple(Event(name) for name in told["events"])
         named_events = {event.name: event for event in events}
         facts = Facts(
             sources=tuple(told["sources"]),
             events=events,
             definitions=tuple(from_data(each, named_events) for each in told["definitions"]),
-            automatic=told["automatic"],
+            contexts=Contexts({name: tuple(words) for name, words in told["contexts"].items()}),
             usual=told["usual"],
             popularity=load_array(folder, "popularity"),
         )
@@ -132,41 +169,42 @@ class Features:
 
     def _blocks(self) -> list[Block]:
         items, facts = self.items, self.facts
-        blocks: list[Block] = []
-        if facts.automatic:
-            blocks += [NumberBlock(items), TasteBlock(facts.popularity)]
-            blocks += [DistanceBlock(items, name) for name in named(items, "number")]
-            blocks += [AgeBlock(items, name) for name in named(items, "time")]
-        of_items = [each for each in facts.definitions if each.owner == "item"]
-        of_users = [each for each in facts.definitions if each.owner == "user" and each.per is None]
-        blocks += [
-            ReadyBlock(of_items, facts.usual, self.readers)
+        times = named(items, "time")
+        known = [each for each in facts.definitions if isinstance(each, ItemAttribute | Length)]
+        ages = [each for each in known if isinstance(each, ItemAttribute) and each.attribute in times]
+        of_users = [each for each in facts.of_events if each.owner == "user"]
+        taste = [each for each in of_users if isinstance(each, Popularity | Distance | Similarity)]
+        others = [each for each in of_users if each not in taste]
+        blocks: list[Block] = [
+            CatalogueBlock(items, [each for each in known if each not in ages]),
+            AgeBlock(items, ages),
+            ContextBlock([each for each in facts.definitions if isinstance(each, Context)], facts.contexts),
+            ReadyBlock(facts.of_items, facts.usual, self.readers)
             if isinstance(self.readers, LiveItems)
-            else ItemBlock(of_items, facts.usual, self.readers),
-            UserBlock(of_users, facts.usual, facts.codes),
+            else ItemBlock(facts.of_items, facts.usual, self.readers),
+            UserBlock([each for each in others if each.per is None], facts.usual, facts.codes),
+            TasteBlock(taste, items, facts.popularity, facts.codes),
         ]
-        attributes = dict.fromkeys(
-            each.per for each in facts.definitions if each.owner == "user" and each.per
-        )
-        for attribute in attributes:
-            assert attribute is not None
-            mine = [each for each in facts.definitions if each.owner == "user" and each.per == attribute]
-            blocks.append(AffinityBlock(mine, items, attribute, facts.codes))
+        for part in dict.fromkeys(each.per for each in others if each.per is not None):
+            mine = [each for each in others if each.per == part]
+            blocks.append(AffinityBlock(mine, items, part, facts.codes))
         return [block for block in blocks if block.names]
 
 
 def _live(items: Items, facts: Facts, histories: Histories) -> LiveItems:
-    live = LiveItems(len(items), facts.codes, [each for each in facts.definitions if each.owner == "item"])
-    live.learn(histories)
+    live = LiveItems(len(items), facts.codes, facts.of_items, facts.contexts)
+    live.tell(histories)
     return live
 
 
 def _usual(
-    definitions: Sequence[Feature], histories: Histories, codes: Mapping[Event, int]
+    definitions: Sequence[Definition], histories: Histories, codes: Mapping[Event, int]
 ) -> dict[str, float]:
     """The mean value, or the rate, over the whole log, for each definition that is drawn to it."""
     usual = {}
     for each in definitions:
+        if not isinstance(each, Mean | Rate):
+            continue
         some = histories.event == codes[each.event]
         if isinstance(each, Mean) and not np.isnan(histories.value[some]).all():
             usual[each.name] = float(np.nanmean(histories.value[some]))
@@ -174,14 +212,3 @@ def _usual(
             every = int((histories.event == codes[each.over_event]).sum())
             usual[each.name] = float(some.sum() / max(every, 1))
     return usual
-
-
-def _must_be_there(definitions: Sequence[Feature], items: Items) -> None:
-    attributes = [name for name in named(items, "words") if name != ITEM]
-    problems = [
-        f"feature {each.name!r}: no attribute {each.per!r} with words; {did_you_mean(each.per, attributes)}"
-        for each in definitions
-        if each.owner == "user" and each.per and each.per not in attributes
-    ]
-    if problems:
-        raise DeclarationError(problems)

@@ -11,7 +11,7 @@ from shortlist.base.columns import DAY
 from shortlist.base.durations import microseconds
 from shortlist.base.types import AnyArray, Moments
 from shortlist.system.event import Event
-from shortlist.system.features import Count, Decayed, Feature, Last, Mean, Rate, Since, Sum, Window
+from shortlist.system.features import Count, Decayed, Distinct, Feature, Last, Mean, Rate, Since, Sum, Window
 
 
 class Reader(Protocol):
@@ -22,6 +22,9 @@ class Reader(Protocol):
 
     def sums(self, keys: AnyArray, t: Moments, window: Window) -> tuple[AnyArray, AnyArray]:
         """Occurrences with a value in the window, and the sum of the values."""
+
+    def distinct(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:
+        """How many different others (users of an item, items of a user) are in the window."""
 
     def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:
         """Time and value of the newest occurrence; NaN where there is none."""
@@ -47,6 +50,8 @@ def value(  # noqa: PLR0911
             some = of.counts(keys, t, feature.over)
             every = reader(feature.over_event).counts(keys, t, feature.over)
             return _drawn(some, every, feature.smoothing, usual)
+        case Distinct():
+            return of.distinct(keys, t, feature.over)
         case Last():
             return of.newest(keys, t)[1]
         case Since():

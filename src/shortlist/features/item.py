@@ -1,4 +1,4 @@
-"""What is known about an item alone: its numbers, its age, and what was done with it."""
+"""What was done with an item: as of any past moment, or now."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
 
 import numpy as np
-import polars as pl
 
-from shortlist.base.columns import DAY, HOUR, ITEM
+from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.durations import microseconds
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
-from shortlist.base.types import AnyArray, Floats, Moments, Positions
+from shortlist.base.types import AnyArray, Floats, Moments, Positions, Rows
 from shortlist.features.block import Block
 from shortlist.features.formulas import Reader, value
-from shortlist.features.live import LATEST, NEVER, Live
+from shortlist.features.live import Live
+from shortlist.features.request import size_of, slots
+from shortlist.features.ring import LATEST, NEVER
 from shortlist.features.timeline import Timeline
 from shortlist.system.event import Event
-from shortlist.system.features import CONTEXTS, Decayed, Feature, Rate, Windowed
+from shortlist.system.features import Band, Decayed, Distinct, Feature, Rate, Windowed
 
 
 class ItemBlock(Block):
@@ -33,26 +33,37 @@ class ItemBlock(Block):
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
         """A few look-ups for each definition."""
-        t = queries.at[candidates.rows]
+        t, context = queries.at[candidates.rows], context_of(queries, candidates)
         table = np.empty((len(candidates), len(self.names)), np.float32)
         for place in range(len(self.names)):
-            table[:, place] = self.column(place, candidates.items, t)
+            table[:, place] = self.column(place, candidates.items, t, context)
         return table
 
-    def column(self, place: int, items: Positions, t: Moments) -> AnyArray:
-        """One feature of each item at each t, float64."""
+    def column(self, place: int, items: Positions, t: Moments, context: AnyArray | None) -> AnyArray:
+        """One feature of each item at each t, float64; NaN where it is of a context that is not said."""
         each = self.definitions[place]
         usual = self.usual.get(each.name, np.nan)
-        return value(each, self.readers.of(each.per), keys_of(items, t, each.per), t, usual)
+        keys = self.readers.keys(items, t, context, each.per)
+        found = value(each, self.readers.of(each.per), np.maximum(keys, 0), t, usual)
+        return found if each.per is None else np.where(keys < 0, np.nan, found)
+
+
+def context_of(queries: Queries, candidates: Candidates) -> AnyArray | None:
+    """What the asker of each candidate said, int16[candidates, contexts]."""
+    return None if queries.context is None else queries.context[candidates.rows]
 
 
 class ItemReaders:
     """A reader for each kind of event and each way to divide an item's events."""
 
     def __init__(
-        self, items: int, codes: Mapping[Event, int], make: Callable[[Event, str | None], Reader]
+        self,
+        items: int,
+        codes: Mapping[Event, int],
+        contexts: Contexts,
+        make: Callable[[Event, str | None], Reader],
     ) -> None:
-        self.items, self.codes, self._make = items, codes, make
+        self.items, self.codes, self.contexts, self._make = items, codes, contexts, make
         self._made: dict[tuple[Event, str | None], Reader] = {}
 
     def of(self, per: str | None) -> Callable[[Event], Reader]:
@@ -65,33 +76,61 @@ class ItemReaders:
 
         return reader
 
+    def keys(self, items: Positions, at: Moments, context: AnyArray | None, per: str | None) -> AnyArray:
+        """The reader's key of each item at each moment: the item, or the item in a context; below 0: not said."""
+        if per is None:
+            return items.astype(np.int64)
+        slot = slots(per, at, context, self.contexts)
+        return np.where(slot < 0, -1, items.astype(np.int64) * size_of(per, self.contexts) + slot)
 
-def as_of(items: int, codes: Mapping[Event, int], histories: Histories) -> ItemReaders:
+    def size(self, per: str | None) -> int:
+        """How many keys there are."""
+        return self.items * (size_of(per, self.contexts) if per else 1)
+
+
+def as_of(
+    items: int, codes: Mapping[Event, int], histories: Histories, contexts: Contexts = NO_CONTEXTS
+) -> ItemReaders:
     """Readers of any past moment of a log, which know then what was known then."""
 
     def timeline(event: Event, per: str | None) -> Timeline:
-        mine = histories.event == codes[event]
-        at, keys = histories.at[mine], keys_of(histories.items[mine], histories.at[mine], per)
-        known = None if histories.known is None else histories.known[mine]
-        return Timeline(keys, at, histories.value[mine], _size(items, per), available=known)
+        h = histories
+        mine = h.event == codes[event]
+        keys = readers.keys(h.items, h.at, h.context, per)
+        mine &= keys >= 0
+        known = None if h.known is None else h.known[mine]
+        return Timeline(keys[mine], h.at[mine], h.value[mine], readers.size(per), known, h.rows[mine])
 
-    return ItemReaders(items, codes, timeline)
+    readers = ItemReaders(items, codes, contexts, timeline)
+    return readers
 
 
 class LiveItems(ItemReaders):
     """Readers of this moment, which take in what happens. One thread may tell them while others read."""
 
-    def __init__(self, items: int, codes: Mapping[Event, int], definitions: Iterable[Feature]) -> None:
+    def __init__(
+        self,
+        items: int,
+        codes: Mapping[Event, int],
+        definitions: Iterable[Feature],
+        contexts: Contexts = NO_CONTEXTS,
+    ) -> None:
         wanted: dict[tuple[Event, str | None], list[Feature]] = {}
         for each in definitions:
             for event in [each.event, *([each.over_event] if isinstance(each, Rate) else [])]:
+                assert not isinstance(each.per, Band), "no item has a band"
                 wanted.setdefault((event, each.per), []).append(each)
-        super().__init__(items, codes, lambda event, per: self.live[event, per])
+        super().__init__(items, codes, contexts, lambda event, per: self.live[event, per])
         self.live = {
             (event, per): Live(
-                _size(items, per),
-                {each.over for each in users if isinstance(each, Windowed)},
+                self.size(per),
+                {
+                    each.over
+                    for each in users
+                    if isinstance(each, Windowed) and not isinstance(each, Distinct)
+                },
                 {microseconds(each.half_life) or 1 for each in users if isinstance(each, Decayed)},
+                {each.over for each in users if isinstance(each, Distinct)},
             )
             for (event, per), users in wanted.items()
         }
@@ -99,21 +138,43 @@ class LiveItems(ItemReaders):
         self.due = NEVER  # when a reader changes next by itself
         self._changed = False
 
-    def add(self, items: Positions, at: Moments, event: AnyArray, amount: AnyArray) -> None:
-        """Take in events, in the order in which they became known; ``event`` holds codes."""
+    @property
+    def tells_users_apart(self) -> bool:
+        """Whether ``add`` needs to know who did it."""
+        return any(live.different.rings for live in self.live.values())
+
+    def add(
+        self,
+        items: Positions,
+        at: Moments,
+        event: AnyArray,
+        amount: AnyArray,
+        *,
+        users: Rows | None = None,
+        context: AnyArray | None = None,
+    ) -> None:
+        """Take in events, in the order in which they became known.
+
+        ``event`` holds codes, ``users`` a number for each user (of those of the histories, their rows), ``context``
+        int16[events, contexts].
+        """
         with self.lock:
             for (kind, per), live in self.live.items():
-                mine = event == self.codes[kind]
+                keys = self.keys(items, at, context, per)
+                mine = (event == self.codes[kind]) & (keys >= 0)
                 if mine.any():
-                    live.add(keys_of(items[mine], at[mine], per), at[mine], amount[mine].astype(np.float64))
+                    others = None if users is None else users[mine]
+                    live.add(keys[mine], at[mine], amount[mine].astype(np.float64), others)
             self._plan()
 
-    def learn(self, histories: Histories) -> None:
-        """Take in a whole log, and stand at its end."""
+    def tell(self, histories: Histories) -> None:
+        """Take in a log in the order in which it became known; the clock stays, until somebody reads."""
         h = histories
         order = slice(None) if h.known is None else np.argsort(h.known, kind="stable")
-        self.add(h.items[order], h.at[order], h.event[order], h.value[order])
-        self.advance(h.end)
+        context = None if h.context is None else h.context[order]
+        self.add(
+            h.items[order], h.at[order], h.event[order], h.value[order], users=h.rows[order], context=context
+        )
 
     def advance(self, now: int) -> None:
         """Move the clock of all readers to ``now``, microseconds."""
@@ -136,55 +197,3 @@ class LiveItems(ItemReaders):
     def _plan(self) -> None:
         self.due = min((live.due for live in self.live.values()), default=LATEST)
         self._changed = True
-
-
-def keys_of(items: Positions, at: Moments, per: str | None) -> AnyArray:
-    """The reader's key of each item at each moment: the item itself, or the item in its hour or weekday (UTC)."""
-    if per is None:
-        return items.astype(np.int64)
-    slot = at // HOUR % 24 if per == "hour" else (at // DAY + 3) % 7  # the epoch was a Thursday
-    return items.astype(np.int64) * CONTEXTS[per] + slot
-
-
-def _size(items: int, per: str | None) -> int:
-    return items * (CONTEXTS[per] if per else 1)
-
-
-class NumberBlock(Block):
-    """The catalogue's numbers."""
-
-    def __init__(self, items: Items) -> None:
-        attributes = named(items, "number")
-        self.names = [f"item_{name}" for name in attributes]
-        columns = [items.table[name].to_numpy() for name in attributes]
-        self.matrix = (
-            np.stack(columns, axis=1).astype(np.float32) if columns else np.zeros((len(items), 0), np.float32)
-        )
-
-    def columns(self, queries: Queries, candidates: Candidates) -> Floats:  # noqa: ARG002
-        """Rows of one matrix in the process, taken by position."""
-        taken: Floats = self.matrix[candidates.items]
-        return taken
-
-
-class AgeBlock(Block):
-    """How old an item is when the query asks, in days, for a Time attribute."""
-
-    def __init__(self, items: Items, attribute: str) -> None:
-        self.names = [f"age_{attribute}"]
-        self.at = items.table[attribute].cast(pl.Float64).to_numpy()
-
-    def columns(self, queries: Queries, candidates: Candidates) -> Floats:
-        """Days; below 0 before the item's time."""
-        days = (queries.at[candidates.rows] - self.at[candidates.items]) / DAY
-        return np.asarray(days[:, None], dtype=np.float32)
-
-
-def named(items: Items, kind: str) -> list[str]:
-    """The catalogue's attributes of a kind: ``words`` (tags, categories), ``number`` or ``time``."""
-    kinds: dict[str, Callable[[pl.DataType], bool]] = {
-        "words": lambda dtype: isinstance(dtype, pl.List | pl.String),
-        "number": lambda dtype: dtype.is_float(),
-        "time": lambda dtype: dtype.is_integer(),
-    }
-    return [name for name, dtype in items.table.schema.items() if name != ITEM and kinds[kind](dtype)]

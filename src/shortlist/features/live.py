@@ -13,54 +13,21 @@ from collections.abc import Iterable
 import numpy as np
 
 from shortlist.base.types import AnyArray, Moments
-from shortlist.system.features import TILES, Window
-
-NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-
-
-class Ring:
-    """Counts, valued counts and sums over one window, for each key: float64[3, keys]."""
-
-    def __init__(self, window: Window, size: int) -> None:
-        self.window = window
-        self.head = NEVER  # the newest tile
-        self.tiles = np.zeros((3, TILES + 1, size)) if window.length else None
-        self.sums = np.zeros((3, size))
-
-    @property
-    def due(self) -> int:
-        """When the next tile begins."""
-        return (self.head + 1) * self.window.tile if self.head > NEVER else LATEST
-
-    def advance(self, now: int) -> AnyArray:
-        """Forget what has left the window; the keys that had something there."""
-        head = now // self.window.tile if self.window.length else NEVER
-        if self.tiles is None or head <= self.head:
-            return np.zeros(0, np.int64)
-        first = max(self.head + 1, head - TILES)
-        gone = np.arange(first, head + 1) % (TILES + 1)
-        touched = np.flatnonzero(self.tiles[0, gone].any(axis=0))
-        self.tiles[np.ix_(range(3), gone, touched)] = 0.0
-        self.sums[:, touched] = self.tiles[:, :, touched].sum(axis=1)  # anew, so that rounding cannot pile up
-        self.head = head
-        return touched
-
-    def add(self, keys: AnyArray, at: Moments, value: AnyArray) -> None:
-        """Take in occurrences before the moment of the last ``advance``."""
-        if self.tiles is not None:
-            tile = at // self.window.tile
-            inside = tile >= self.head - TILES
-            keys, tile, value = keys[inside], tile[inside] % (TILES + 1), value[inside]
-        for place, amounts in enumerate((np.ones(len(keys)), ~np.isnan(value), np.nan_to_num(value))):
-            np.add.at(self.sums[place], keys, amounts)
-            if self.tiles is not None:
-                np.add.at(self.tiles[place], (tile, keys), amounts)
+from shortlist.features.distinct import LiveDifferent
+from shortlist.features.ring import LATEST, NEVER, Ring
+from shortlist.system.features import Window
 
 
 class Live:
     """Occurrences of one kind of event, by key in [0, ``size``), as far as the declared readings need them."""
 
-    def __init__(self, size: int, windows: Iterable[Window], half_lives: Iterable[int]) -> None:
+    def __init__(
+        self,
+        size: int,
+        windows: Iterable[Window],
+        half_lives: Iterable[int],
+        different: Iterable[Window] = (),
+    ) -> None:
         self.now = NEVER
         self.due = NEVER  # the clock may stay behind up to here: nothing would change
         self.touched = np.zeros(size, bool)  # since the last ``changes``
@@ -69,19 +36,24 @@ class Live:
         self.weighed_at = {half_life: np.zeros(size) for half_life in half_lives}
         self.newest_at = np.full(size, np.nan)
         self.newest_value = np.full(size, np.nan)
-        self.waiting: tuple[AnyArray, Moments, AnyArray] = (
+        self.different = LiveDifferent(size, different)
+        self.waiting: tuple[AnyArray, Moments, AnyArray, AnyArray] = (
             np.zeros(0, np.int64),
             np.zeros(0, np.int64),
             np.zeros(0),
+            np.zeros(0, np.int64),
         )
 
-    def add(self, keys: AnyArray, at: Moments, value: AnyArray) -> None:
-        """Take in occurrences in the order in which they became known."""
-        self.waiting = (
-            np.concatenate([self.waiting[0], keys]),
-            np.concatenate([self.waiting[1], at]),
-            np.concatenate([self.waiting[2], value]),
+    def add(self, keys: AnyArray, at: Moments, value: AnyArray, others: AnyArray | None = None) -> None:
+        """Take in occurrences in the order in which they became known; ``others`` is what ``distinct`` tells apart."""
+        if others is None:
+            assert not self.different.rings, "who did it must be said where different ones are counted"
+            others = np.zeros(len(keys), np.int64)
+        fresh = (keys, at, value, others)
+        keys, at, value, others = (
+            np.concatenate([waits, comes]) for waits, comes in zip(self.waiting, fresh, strict=True)
         )
+        self.waiting = (keys, at, value, others)
         self._take_in()
         self._plan()
 
@@ -90,7 +62,7 @@ class Live:
         if now < self.due or now <= self.now:
             return
         self.now = now
-        for ring in self.rings.values():
+        for ring in self._all_rings():
             self.touched[ring.advance(now)] = True
         self._take_in()
         self._plan()
@@ -124,22 +96,31 @@ class Live:
         )
         return weight
 
+    def distinct(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:  # noqa: ARG002
+        """How many different others are in the window."""
+        return self.different.counts(keys, window)
+
+    def _all_rings(self) -> list[Ring]:
+        return [*self.rings.values(), *self.different.rings.values()]
+
     def _plan(self) -> None:
         """When does something change next by itself?"""
-        moments = [ring.due for ring in self.rings.values()] if self.now > NEVER else [NEVER]
+        moments = [ring.due for ring in self._all_rings()] if self.now > NEVER else [NEVER]
         self.due = min([*moments, int(self.waiting[1].min(initial=LATEST - 1)) + 1])
 
     def _take_in(self) -> None:
         """Count what waits and has happened by now."""
-        keys, at, value = self.waiting
+        keys, at, value, others = self.waiting
         ripe = at < self.now
         if not ripe.any():
             return
-        self.waiting = (keys[~ripe], at[~ripe], value[~ripe])
-        keys, at, value = keys[ripe], at[ripe], value[ripe]
+        self.waiting = (keys[~ripe], at[~ripe], value[~ripe], others[~ripe])
+        keys, at, value, others = keys[ripe], at[ripe], value[ripe], others[ripe]
         self.touched[keys] = True
+        amounts = np.stack([np.ones(len(keys)), ~np.isnan(value), np.nan_to_num(value)])
         for ring in self.rings.values():
-            ring.add(keys, at, value)
+            ring.add(keys, at, amounts)
+        self.different.add(keys, at, others)
         for half_life in self.weights:
             self._weigh(half_life, keys, at)
         # the newest of each key; among equal times the one that came last

@@ -8,7 +8,7 @@ import numpy as np
 
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats
-from shortlist.features.item import ItemBlock, LiveItems
+from shortlist.features.item import ItemBlock, LiveItems, context_of
 from shortlist.system.features import Decayed, Feature, Since
 
 
@@ -41,12 +41,12 @@ class ReadyBlock(ItemBlock):
                 self._fill(changes)
             table: Floats = self.matrix.take(candidates.items, axis=0)
             if self.moving:
-                t = queries.at[candidates.rows]
+                t, context = queries.at[candidates.rows], context_of(queries, candidates)
                 for place in self.moving:
-                    table[:, place] = self.column(place, candidates.items, t)
+                    table[:, place] = self.column(place, candidates.items, t, context)
         return table
 
     def _fill(self, items: AnyArray) -> None:
         t = np.zeros(len(items), np.int64)  # what is still does not depend on it
         for place in self.still:
-            self.matrix[items, place] = self.column(place, items, t)
+            self.matrix[items, place] = self.column(place, items, t, None)

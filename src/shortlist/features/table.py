@@ -9,9 +9,11 @@ import numpy as np
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
-from shortlist.system.features import Decayed, Feature, Windowed
+from shortlist.system.features import Decayed, Definition, Feature, Windowed
+from shortlist.system.given import Context
 
-PEOPLE, ITEMS = 200, 50  # sampled; every one of the people with every one of the items
+SAMPLE = 500  # of the newest fifth of events: what was known of person and item just before
+NEWEST = 0.8
 
 
 @dataclass(frozen=True)
@@ -19,39 +21,43 @@ class Column:
     """One feature."""
 
     name: str
-    owner: str  # "user", "item", "user × genres", or "both"
-    window: str
     kind: str
+    owner: str  # "user", "item", "user × genres", "item × hour", "request"
+    window: str
     known: float  # the part of the sample in which it is not missing
-    example: float | None
+    example: float | None  # of the sample, the one in the middle
 
 
 def described(features: Features, histories: Histories) -> list[Column]:
-    """Each column over a sample of people at the log's end and of popular items; sources are left out."""
-    rng = np.random.default_rng(0)
-    people = np.flatnonzero(histories.lengths > 0)
-    people = np.sort(rng.permutation(people)[:PEOPLE])
-    items = np.argsort(-features.facts.popularity, kind="stable")[:ITEMS].astype(np.int32)
-    now = int(histories.at.max(initial=0)) + 1
-    queries = Queries(histories.take(people), np.full(len(people), now))
-    rows, asked = np.repeat(np.arange(len(people)), len(items)), np.tile(items, len(people))
-    scores = np.zeros((len(rows), len(features.facts.sources)), np.float32)
-    values = features(queries, Candidates(rows, asked, scores, scores > 0))
-    definitions = {each.name: each for each in features.facts.definitions}
+    """Each column over a sample of events, as of the moment of each; sources are left out."""
+    events = (
+        np.flatnonzero(histories.at >= np.quantile(histories.at, NEWEST))
+        if len(histories.at)
+        else np.zeros(0, int)
+    )
+    events = np.sort(np.random.default_rng(0).permutation(events)[:SAMPLE])
+    moments = histories.at[events]
+    context = None if histories.context is None else histories.context[events]
+    queries = Queries(histories.take(histories.rows[events]).before(moments), moments, context)
+    scores = np.full((len(events), len(features.facts.sources)), np.nan, np.float32)
+    candidates = Candidates(np.arange(len(events)), histories.items[events], scores, scores > 0)
     columns = []
-    for place, name in enumerate(features.names):
-        if place >= len(features.facts.sources):
-            known = ~np.isnan(values[:, place])
-            example = float(values[known, place][0]) if known.any() else None
-            columns.append(Column(name, *_words(definitions.get(name)), float(known.mean()), example))
+    for block in features.as_of(histories).blocks:
+        if block.definitions:
+            values = block.columns(queries, candidates)
+            for name, definition, column in zip(block.names, block.definitions, values.T, strict=True):
+                known = np.sort(column[~np.isnan(column)])
+                example = float(known[len(known) // 2]) if len(known) else None
+                share = len(known) / max(len(column), 1)
+                columns.append(Column(name, type(definition).__name__, *_words(definition), share, example))
     return columns
 
 
-def _words(definition: Feature | None) -> tuple[str, str, str]:
-    if definition is None:
-        return "both", "", "Schema"
-    window = definition.window if isinstance(definition, Windowed) else ""
-    if isinstance(definition, Decayed):
-        window = f"half-life {definition.half_life}"
-    owner = f"{definition.owner} × {definition.per}" if definition.per else definition.owner
-    return owner, window, type(definition).__name__
+def _words(definition: Definition) -> tuple[str, str]:
+    """Owner and window."""
+    if isinstance(definition, Feature):
+        owner = f"{definition.owner} × {definition.per}" if definition.per else definition.owner
+        if isinstance(definition, Decayed):
+            return owner, f"half-life {definition.half_life}"
+        return owner, definition.window if isinstance(definition, Windowed) else ""
+    return "request" if isinstance(definition, Context) else "item", ""

@@ -14,6 +14,7 @@ import polars as pl
 
 from shortlist.base.histories import Histories
 from shortlist.base.types import AnyArray, Moments, Rows
+from shortlist.features.distinct import Different
 from shortlist.system.features import TILES, Window
 
 NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -35,14 +36,22 @@ class Timeline:
     """Occurrences of one kind of event, by key in [0, ``size``).
 
     ``available`` is when each became known; None: as it happened. Of occurrences at the same time the one
-    that became known last is the newest; among those, the one that is given last.
+    that became known last is the newest; among those, the one that is given last. ``others`` is what ``distinct``
+    tells apart: of an item's events the users, of a user's the items.
     """
 
     def __init__(
-        self, keys: AnyArray, at: Moments, value: AnyArray, size: int, available: Moments | None = None
+        self,
+        keys: AnyArray,
+        at: Moments,
+        value: AnyArray,
+        size: int,
+        available: Moments | None = None,
+        others: AnyArray | None = None,
     ) -> None:
         order = np.lexsort((at, keys) if available is None else (available, at, keys))
         self.at, self.value = at[order], value[order]
+        self.others = None if others is None else others[order]
         self.known = self.at if available is None else available[order]
         self.late = [] if available is None else _levels(self.at, self.known)
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=size))])
@@ -53,6 +62,7 @@ class Timeline:
         """Of the histories of queries, which are in order and hold only what was known: a key is a row."""
         self = cls.__new__(cls)
         self.at, self.value, self.known = histories.at, histories.value, histories.at
+        self.others = histories.items
         self.starts, self.late = histories.offsets, []
         self.last = int(histories.at.max(initial=NEVER))
         return self
@@ -66,6 +76,12 @@ class Timeline:
     def totals(self) -> AnyArray:
         """The sum of the values before each place."""
         return np.concatenate([[0.0], np.cumsum(np.nan_to_num(self.value), dtype=np.float64)])
+
+    @cached_property
+    def different(self) -> Different:
+        """What tells occurrences of one key apart."""
+        assert self.others is not None, "who did it must be said where different ones are counted"
+        return Different(self.starts, self.others)
 
     def counts(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:
         """Occurrences in the window."""
@@ -84,6 +100,16 @@ class Timeline:
             valued -= np.bincount(query, weights=~np.isnan(self.value[event]), minlength=len(keys))
             total -= np.bincount(query, weights=np.nan_to_num(self.value[event]), minlength=len(keys))
         return valued, total
+
+    def distinct(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:
+        """How many different others are in the window."""
+        low, high = self.span(keys, t, window)
+        count = self.different.count(low, high)
+        query, _ = self._unknown(low, high, t)
+        if len(query):
+            some = np.unique(query)
+            count[some] = self.different.count_known(low[some], high[some], self.known, t[some])
+        return count
 
     def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:
         """Time and value of the newest occurrence that was known at t; NaN where there is none."""

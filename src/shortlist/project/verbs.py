@@ -77,18 +77,20 @@ def forget(home: Home, user: str) -> None:
 def parity(project: Project) -> Parity:
     """Replay the ingested log through both readers of features."""
     data, _ = dataset(project)
-    return compare(Features.fit(project.system, data.items, data.histories), data.histories)
+    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    return compare(fitted, data.histories)
 
 
 def features(project: Project) -> list[Column]:
-    """Every feature, as the newest people of the log have it with popular items."""
+    """Every feature, as it was just before the newest events of the log."""
     data, _ = dataset(project)
-    return described(Features.fit(project.system, data.items, data.histories), data.histories)
+    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    return described(fitted, data.histories)
 
 
 def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Trial:
     """Compare everything on the newer part of the log, and write the report into the home."""
-    trial = evaluate_system(project.system, data.items, data.histories, tell)
+    trial = evaluate_system(project.system, data.items, data.histories, tell, data.contexts)
     folder = project.home.evaluation
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "evaluation.json", to_json(trial.evaluation))
@@ -105,7 +107,13 @@ def train(
     chosen_only = replace(
         project.system, rankers=[each for each in project.system.rankers if each.name == name]
     )
-    trained = fit(chosen_only, data.items, data.histories, lambda step: tell(f"{step}, from the whole log"))
+    trained = fit(
+        chosen_only,
+        data.items,
+        data.histories,
+        lambda step: tell(f"{step}, from the whole log"),
+        data.contexts,
+    )
     pipeline = trained.rankers.get(name, trained.retrieval)
     chosen = next(each for each in evaluation.contenders if each.name == name)
     facts = {

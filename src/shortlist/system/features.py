@@ -5,7 +5,9 @@ and the two readings agree. The rule for both: a feature at moment t uses the ev
 available by t.
 
 ``by`` names the owner: ``"user"``, ``"item"``, ``("user", ATTRIBUTE)`` for what a person did with things of
-the candidate's genre, brand or price band, or ``("item", "hour")`` and ``("item", "weekday")`` (UTC).
+the candidate's genre or brand, ``("user", Band(NUMBER))`` of its price band, ``("user", "item")`` with the
+candidate itself, or ``("item", CONTEXT)`` for what was done with an item in the asker's context: one that events
+declare, or ``"hour"`` and ``"weekday"`` (UTC).
 ``window`` is a duration (``"7d"``), ``"all"``, or, for what users own, ``"10e"``: their newest ten events.
 A duration is read in whole tiles of a 24th of it, so it covers between 24 and 25 tiles.
 """
@@ -20,9 +22,28 @@ from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
 from shortlist.system.event import Event
 
-Owner = str | tuple[str, str]
-CONTEXTS = {"hour": 24, "weekday": 7}
 TILES = 24
+
+
+@dataclass(frozen=True)
+class Band:
+    """A number in ``bands`` bands that as many items each are in: ``by=("user", Band("price"))``."""
+
+    attribute: str
+    bands: int = 5
+
+    def __post_init__(self) -> None:
+        if self.bands < 2:
+            raise DeclarationError(
+                f"a band of {self.attribute!r}: it takes at least 2 bands, not {self.bands}"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.attribute}_band"
+
+
+Part = str | Band  # an attribute or a context that divides an owner's events
+Owner = str | tuple[str, Part]
 
 
 class Definition:
@@ -33,9 +54,10 @@ class Definition:
 class Automatic(Definition):
     """The set that follows from the schema.
 
-    For each event: counts, recency and mean value of items and people; for each attribute with words: its
-    share and mean value in what a person did, ever and lately; numbers, ages and their distance to what the
-    person did before. Name it beside definitions of your own to extend it: ``features=[Automatic(), ...]``.
+    Attributes as they are, and the context of the request. For each event: counts, recency and mean value of
+    items and people; for each attribute with words its share and mean value in what a person did, for each
+    number the distance to it, for each vector the similarity to it, ever and lately. Name it beside definitions
+    of your own to extend it: ``features=[Automatic(), ...]``.
     """
 
 
@@ -79,22 +101,22 @@ class Feature(Definition):
         return self.by if isinstance(self.by, str) else self.by[0]
 
     @property
-    def per(self) -> str | None:
+    def per(self) -> Part | None:
         """The attribute or context that divides the owner's events; None: all of them together."""
         return None if isinstance(self.by, str) else self.by[1]
 
     def _words(self) -> Iterator[str]:
         yield self.owner
         if self.per:
-            yield self.per
+            yield str(self.per)
         yield self.event.name
         yield type(self).__name__.lower()
 
     def _problems(self) -> Iterator[str]:
         if self.owner not in {"user", "item"}:
             yield f"feature {self.name!r}: by starts with 'user' or 'item', not {self.owner!r}"
-        if self.owner == "item" and self.per and self.per not in CONTEXTS:
-            yield f"feature {self.name!r}: an item's events are divided by {' or '.join(CONTEXTS)}, not {self.per!r}"
+        if self.owner == "item" and isinstance(self.per, Band):
+            yield f"feature {self.name!r}: an item's events are divided by a context, not by a band"
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +183,56 @@ class Share(Windowed):
 
 @dataclass(frozen=True, eq=False)
 class Distinct(Windowed):
-    """How many different items (by="user"), in a person's window."""
+    """How many different ones: of a user's events the items, of an item's events the users."""
+
+
+@dataclass(frozen=True, eq=False)
+class Among(Windowed):
+    """Whether the candidate's word is among those of a person's window: 0 or 1.
+
+    A candidate with several words has the part of them that are.
+    """
+
+    by: Owner = field(kw_only=True)
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        if self.owner != "user" or not self.per:
+            yield f"feature {self.name!r}: what is among a person's window is by=('user', ATTRIBUTE)"
+
+
+@dataclass(frozen=True, eq=False)
+class Popularity(Windowed):
+    """How popular the things are that a person does: the mean of log(1 + events) when the model learned."""
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
         if self.by != "user":
-            yield f"feature {self.name!r}: different things are counted by='user'"
+            yield f"feature {self.name!r}: popularity of what somebody did is by='user'"
+
+
+@dataclass(frozen=True, eq=False)
+class Distance(Windowed):
+    """How far the candidate's number is from the mean of the person's window, signed: by=("user", NUMBER)."""
+
+    by: Owner = field(kw_only=True)
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        if self.owner != "user" or not isinstance(self.per, str):
+            yield f"feature {self.name!r}: a distance is by=('user', NUMBER)"
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity(Windowed):
+    """The cosine of the candidate's vector and the mean vector of the person's window: by=("user", VECTOR)."""
+
+    by: Owner = field(kw_only=True)
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        if self.owner != "user" or not isinstance(self.per, str):
+            yield f"feature {self.name!r}: a similarity is by=('user', VECTOR)"
 
 
 @dataclass(frozen=True, eq=False)

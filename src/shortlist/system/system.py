@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from shortlist.base.columns import ITEM
 from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
+from shortlist.base.suggest import did_you_mean
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
 from shortlist.system.entity import Entity
-from shortlist.system.event import Event, Objective
-from shortlist.system.features import Automatic, Definition, Feature, Rate
+from shortlist.system.event import CLOCK, Event, Objective
+from shortlist.system.features import Automatic, Band, Definition, Feature, Rate
+from shortlist.system.given import Context, ItemAttribute, Length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,11 @@ class System:
         if problems:
             raise DeclarationError(problems)
 
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """What events and requests may say besides who did what, in the order of declaration."""
+        return tuple(dict.fromkeys(name for event in self.events for name in event.context))
+
     def _problems(self) -> Iterable[str]:
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.name):
             yield f"system name {self.name!r}: use small letters, digits, - and _ (it names a folder)"
@@ -101,6 +109,27 @@ class System:
                 for event in reads:
                     if not any(event is each for each in self.events):
                         yield f"feature {feature.name!r} reads event {event.name!r}, which is not in events"
+                what = f"feature {feature.name!r}"
+                if feature.owner == "item" and isinstance(feature.per, str):
+                    yield from self._strange_context(what, feature.per)
+                elif feature.owner == "user" and feature.per and feature.per != ITEM:
+                    per = feature.per
+                    yield from self._strange_attribute(what, per.attribute if isinstance(per, Band) else per)
+            elif isinstance(feature, Context):
+                yield from self._strange_context(repr(feature), feature.context)
+            elif isinstance(feature, ItemAttribute | Length):
+                yield from self._strange_attribute(repr(feature), feature.attribute)
+
+    def _strange_context(self, what: str, name: str) -> Iterable[str]:
+        known = [*CLOCK, *self.contexts]
+        if name not in known:
+            yield f"{what}: no event declares the context {name!r}; {did_you_mean(name, known)}"
+
+    def _strange_attribute(self, what: str, name: str) -> Iterable[str]:
+        """Only where the declaration says which attributes there are."""
+        known = self.item.attributes
+        if self.item.table is not None and name not in known:
+            yield f"{what}: items have no attribute {name!r}; {did_you_mean(name, known)}"
 
 
 def _twice(what: str, names: list[str]) -> Iterable[str]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Found, Ragged
@@ -25,7 +26,7 @@ from shortlist.evaluation.scoring import Scoring, score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
 from shortlist.evaluation.verdict import verdict
-from shortlist.features.item import named
+from shortlist.features.words import named
 from shortlist.pipeline.path import Pipeline, Placed
 from shortlist.retrieval.popular import Popular
 from shortlist.system.system import System
@@ -46,13 +47,19 @@ class Trial:
     split: Split
 
 
-def evaluate(system: System, items: Items, histories: Histories, tell: Tell = lambda _: None) -> Trial:
+def evaluate(
+    system: System,
+    items: Items,
+    histories: Histories,
+    tell: Tell = lambda _: None,
+    contexts: Contexts = NO_CONTEXTS,
+) -> Trial:
     """Compare popularity, every source alone, and the pipeline with each ranker; choose one to serve.
 
     Raises DataError where there is nothing to learn from or to evaluate on.
     """
     split = by_time(histories)
-    trained = fit(system, items, split.train, tell)
+    trained = fit(system, items, split.train, tell, contexts)
     positive: Mask = np.logical_or.reduce(labels(system, split.test), axis=1)
     questions = exam(trained.retrieval, split, positive)
     contenders = []

@@ -13,10 +13,11 @@ from time import perf_counter
 
 import numpy as np
 
+from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Candidates, Queries
+from shortlist.base.queries import Candidates
 from shortlist.base.threads import one_thread
 from shortlist.base.types import Floats, Mask
 from shortlist.data.dataset import labels
@@ -40,10 +41,17 @@ class Trained:
     examples: int  # rows the rankers learned from
 
 
-def fit(system: System, items: Items, histories: Histories, tell: Tell = lambda _: None) -> Trained:
+def fit(
+    system: System,
+    items: Items,
+    histories: Histories,
+    tell: Tell = lambda _: None,
+    contexts: Contexts = NO_CONTEXTS,
+) -> Trained:
     """Learn everything that ``system`` declares from ``histories`` (one row per user).
 
-    Raises DataError where nothing can be learned.
+    ``contexts`` has the words that the codes in ``histories.context`` stand for. Raises DataError where
+    nothing can be learned.
     """
     if not len(histories.items):
         raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
@@ -51,10 +59,10 @@ def fit(system: System, items: Items, histories: Histories, tell: Tell = lambda 
     examples: tuple[Floats, Floats, list[str]] | None = None
     if system.rankers:
         split = by_time(histories)
-        early = fit_sources(system, items, split.train, seconds, tell)
+        early = fit_sources(system, items, split.train, seconds, tell, contexts)
         tell("building examples")
         examples = build_examples(system, early.as_of(histories), split)
-    retrieval = fit_sources(system, items, histories, seconds, tell)
+    retrieval = fit_sources(system, items, histories, seconds, tell, contexts)
     rankers = {}
     for ranker in system.rankers:
         assert examples is not None
@@ -67,7 +75,12 @@ def fit(system: System, items: Items, histories: Histories, tell: Tell = lambda 
 
 
 def fit_sources(
-    system: System, items: Items, histories: Histories, seconds: dict[str, float], tell: Tell = lambda _: None
+    system: System,
+    items: Items,
+    histories: Histories,
+    seconds: dict[str, float],
+    tell: Tell = lambda _: None,
+    contexts: Contexts = NO_CONTEXTS,
 ) -> Pipeline:
     """A pipeline without a ranker. Adds each source's training time to ``seconds``."""
     placed = []
@@ -83,7 +96,7 @@ def fit_sources(
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
         sources=tuple(placed),
         popular=most_popular(histories, items),
-        features=Features.fit(system, items, histories),
+        features=Features.fit(system, items, histories, contexts),
         filters=tuple(each.fit(items) for each in system.filters),
         order=tuple(each.fit(items) for each in system.order),
     )
@@ -117,7 +130,7 @@ def build_examples(system: System, pipeline: Pipeline, split: Split) -> tuple[Fl
     with one_thread():
         for first in range(0, len(people), AT_ONCE):
             rows = people[first : first + AT_ONCE]
-            queries = Queries(split.train.take(rows), split.at[rows])
+            queries = split.queries(rows)
             work = pipeline.look(queries, 1, until=hydrate)
             features.append(pipeline.features(queries, work.candidates))
             targets.append(_targets(work.candidates, rows, keys, achieved, count))

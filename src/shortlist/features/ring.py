@@ -1,0 +1,49 @@
+"""A window of time for many keys at once: a ring of tiles, of which the oldest is forgotten when a new one begins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shortlist.base.types import AnyArray, Moments
+from shortlist.system.features import TILES, Window
+
+NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+class Ring:
+    """``rows`` sums over one window, for each key, float64[rows, keys]: of ones, of values and of what is valued."""
+
+    def __init__(self, window: Window, size: int, rows: int = 3) -> None:
+        self.window = window
+        self.head = NEVER  # the newest tile
+        self.tiles = np.zeros((rows, TILES + 1, size)) if window.length else None
+        self.sums = np.zeros((rows, size))
+
+    @property
+    def due(self) -> int:
+        """When the next tile begins."""
+        return (self.head + 1) * self.window.tile if self.head > NEVER else LATEST
+
+    def advance(self, now: int) -> AnyArray:
+        """Forget what has left the window; the keys that had something there."""
+        head = now // self.window.tile if self.window.length else NEVER
+        if self.tiles is None or head <= self.head:
+            return np.zeros(0, np.int64)
+        first = max(self.head + 1, head - TILES)
+        gone = np.arange(first, head + 1) % (TILES + 1)
+        touched = np.flatnonzero(self.tiles[0, gone].any(axis=0))
+        self.tiles[np.ix_(range(len(self.tiles)), gone, touched)] = 0.0
+        self.sums[:, touched] = self.tiles[:, :, touched].sum(axis=1)  # anew, so that rounding cannot pile up
+        self.head = head
+        return touched
+
+    def add(self, keys: AnyArray, at: Moments, amounts: AnyArray) -> None:
+        """Add ``amounts`` float64[rows, occurrences] of before the moment of the last ``advance``."""
+        if self.tiles is not None:
+            tile = at // self.window.tile
+            inside = tile >= self.head - TILES
+            keys, tile, amounts = keys[inside], tile[inside] % (TILES + 1), amounts[:, inside]
+        for place, row in enumerate(amounts):
+            np.add.at(self.sums[place], keys, row)
+            if self.tiles is not None:
+                np.add.at(self.tiles[place], (tile, keys), row)
