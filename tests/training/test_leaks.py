@@ -1,0 +1,98 @@
+"""The leak proof: a hint that gives the answer away is planted, and training cannot see it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shortlist import EASE, Entity, Event, Objective, Popular, System
+from shortlist.base.columns import DAY, HOUR
+from shortlist.base.histories import Histories
+from shortlist.data.splits import by_moment, by_share
+from shortlist.system.features import Count, Last, Since
+from shortlist.testing.toy import toy_histories, toy_items
+from shortlist.training.fit import build_examples, fit_sources
+
+MOMENT = 45 * DAY
+views, hints = Event("view", value="v"), Event("hint")
+LEAKY = [
+    Count(hints, by=("user", "title")),  # exactly the answer: titles are unique
+    Count(hints, by="user"),
+    Count(hints, by="item"),
+    Since(hints, by="item"),
+    Last(hints, by="user"),
+]
+system = System(
+    name="toy",
+    user=Entity("user"),
+    item=Entity("item"),
+    events=[views, hints],
+    objectives=[Objective("viewed", views)],
+    sources=[EASE(regularization=20, quota=20), Popular(quota=20)],
+    features=LEAKY,
+)
+
+
+def with_hints(before: int, late: int) -> Histories:
+    """The toy world, and for each view from MOMENT on a hint of it: so long before MOMENT, known so much later."""
+    log = toy_histories()
+    told = np.flatnonzero(log.at >= MOMENT)
+    rows = np.concatenate([log.rows, log.rows[told]])
+    at = np.concatenate([log.at, np.full(len(told), MOMENT - before)])
+    order = np.lexsort((at, rows))
+    return Histories(
+        offsets=np.searchsorted(rows[order], np.arange(len(log) + 1)),
+        items=np.concatenate([log.items, log.items[told]])[order],
+        at=at[order],
+        event=np.concatenate([log.event, np.ones(len(told), np.int16)])[order],
+        value=np.concatenate([log.value, np.ones(len(told), np.float32)])[order],
+        known=np.concatenate([log.at, np.full(len(told), MOMENT - before + late)])[order],
+    )
+
+
+def examples(log: Histories, split):
+    """Features by name, and labels, as ``fit`` builds them."""
+    early = fit_sources(system, toy_items(), split.train, {})
+    values, targets, names = build_examples(system, early.as_of(log), split)
+    return {name: values[:, place] for place, name in enumerate(names)}, targets[:, 0]
+
+
+@pytest.mark.parametrize(
+    ("before", "late"),
+    [(0, 0), (-HOUR, 0), (HOUR, 2 * HOUR), (DAY, DAY + 1)],
+    ids=["at the same moment", "later", "before, but known only later", "known a microsecond later"],
+)
+def test_training_cannot_see_a_hint(before, late):
+    log = with_hints(before, late)
+    features, targets = examples(log, by_moment(log, MOMENT))
+    assert 0 < targets.mean() < 1
+    for each in LEAKY[:3]:
+        assert (features[each.name] == 0).all(), each.name
+    for each in LEAKY[3:]:
+        assert np.isnan(features[each.name]).all(), each.name
+
+
+@pytest.mark.parametrize(("before", "late"), [(HOUR, 0), (HOUR, HOUR), (1, 1)])
+def test_what_happened_and_was_known_before_is_seen(before, late):
+    """The same hint, in time: it does give the answer away, so the proof above could have failed."""
+    log = with_hints(before, late)
+    features, targets = examples(log, by_moment(log, MOMENT))
+    assert np.array_equal(features[LEAKY[0].name] > 0, targets > 0)
+    assert (features["item_hint_count"] > 0).any()
+
+
+def test_where_each_is_asked_at_a_moment_of_their_own():
+    """Everything that happens at the asked moment, or is known only after it, may change: no feature does."""
+    log = with_hints(HOUR, 0)
+    split = by_share(log)
+    asked = np.repeat(split.at, log.lengths)
+    hidden = (log.at < asked) & (np.arange(len(log.at)) % 3 == 0)
+    late = replace(log, known=np.where(hidden, asked + 1, log.at))
+    gone = log.where(~hidden)
+    rows = np.arange(len(log))
+    held = by_share(late)
+    kept = late.before(split.at)
+    assert np.array_equal(held.at, split.at)
+    assert np.array_equal(held.train.items, kept.items)
+    assert np.array_equal(kept.items, gone.before(split.at).items)
+    assert np.array_equal(held.queries(rows).histories.at, kept.at)
