@@ -223,14 +223,28 @@ def test_a_newer_format_is_refused(open_store, monkeypatch):
         open_store()
 
 
-def test_events_of_format_1_had_no_context(open_store, monkeypatch):
-    monkeypatch.setattr(module, "FORMAT", 1)
-    monkeypatch.setattr(module, "_encode", lambda event: msgspec.msgpack.encode(tuple(event)[:-1]))
-    open_store().accept([event("old")])
-    monkeypatch.undo()
+def test_events_of_format_1_had_no_context_and_were_single(open_store):
+    store = open_store()
+    old = msgspec.msgpack.encode(tuple(event("old"))[:-1])
+    store._redis.xadd(store._prefix + "events", {"user": "anna", "available": 5, "event": old}, id="1-0")
+    store._redis.rpush(store._prefix + "user:anna", b"1 " + old)
+    store._redis.mset(
+        {store._prefix + "sequence": 1, store._prefix + "available": 5, store._prefix + "format": 1}
+    )
     store = open_store()
     store.accept([event("new", context={"device": "tv"})])
     assert [each.context for each in store.recent("anna", 0)] == [None, {"device": "tv"}]
+    assert ids(store.scan()) == ["old", "new"]
+
+
+def test_runs_are_cut_where_an_id_was_seen_and_where_numbers_end(open_store):
+    store = open_store()
+    store.accept([event("b"), event("d", user="bert")])
+    assert store.accept([event(key) for key in "abcbe"]) == [True, False, True, False, True]
+    assert store.accept([event("d"), event("ü" * 300), event("d")]) == [False, True, False]
+    assert ids(store.scan()) == ["b", "d", "a", "c", "e", "ü" * 300]
+    assert ids(store.scan(after=3, upto=4)) == ["c"]
+    assert [each.event_id for each in store.recent("anna", 4)] == ["e", "ü" * 300]
 
 
 def test_the_machine_says_where_the_store_is(shared, tmp_path, monkeypatch):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 import polars as pl
 
-from shortlist.base.contexts import to_text
 from shortlist.base.errors import MissingExtraError, StoreError
 from shortlist.storage import scripts
-from shortlist.storage.frames import EVENT_FRAME, exposure_frame
+from shortlist.storage.frames import exposure_frame
 from shortlist.storage.grouped import GroupedStore
 from shortlist.storage.ids import number
+from shortlist.storage.runs import Run, by_user, frame
 from shortlist.storage.store import AcceptedEvent, Exposure
 
 try:
@@ -24,7 +25,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("redis", "redis", "an event store on a Redis server") from error
 
-FORMAT = 2  # of the keys in scripts.py; raised when they change
+FORMAT = 3  # of the keys in scripts.py; raised when they change
 
 _BUCKETS = 1 << 17  # of ids: Redis packs sets of up to 512 numbers, so up to 67 million ids take 8 bytes each
 _PAGE = 5_000  # entries of one reply
@@ -32,7 +33,12 @@ _SCRIPT = 1_000  # events of one script: others wait meanwhile, about 10 ms
 _ANSWER = 5.0  # seconds for an answer
 _CONNECT = 2.0  # seconds for a connection
 
-_Prepared = list[bytes]  # four arguments of scripts.ACCEPT for each event
+
+class _Prepared(NamedTuple):
+    """A batch for ``scripts.ACCEPT``."""
+
+    events: int  # how many
+    arguments: list[bytes | str]
 
 
 class RedisStore(GroupedStore[_Prepared]):
@@ -66,7 +72,7 @@ class RedisStore(GroupedStore[_Prepared]):
                     f"the event store {self._place} has format {found}, and this Shortlist reads up to "
                     f"{FORMAT}: upgrade Shortlist"
                 )
-            if found < FORMAT:  # in format 1 events had no context, and are read as they are
+            if found < FORMAT:  # what older ones kept is read as it is
                 self._redis.set(self._prefix + "format", FORMAT)
             self._run(scripts.RAISE, above)
         super().__init__(apart=False)  # what cannot be stored was refused before; now it is the server
@@ -75,16 +81,19 @@ class RedisStore(GroupedStore[_Prepared]):
         """See EventStore."""
         with self._translated():
             rows = self._redis.lrange(f"{self._prefix}user:{user}", 0, -1)
-        entries = (row.split(b" ", 1) for row in rows)
-        events = [_event(entry) for sequence, entry in entries if int(sequence) > after]
-        return sorted(events, key=lambda event: event.at)
+        runs = (_run(*row.split(b" ", 1)) for row in rows)
+        return sorted((event for run in runs for event in run.after(after)), key=attrgetter("at"))
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """See EventStore."""
-        newest = self.sequence() if upto is None else upto
-        for entries in self._pages("events", f"{after + 1}-0", f"{newest}-0"):
-            rows = [_row(_event(entry[b"event"]), int(entry[b"available"])) for _, entry in entries]
-            yield pl.DataFrame(rows, schema=EVENT_FRAME, orient="row")
+        upto = self.sequence() if upto is None else upto
+        with self._translated():
+            last = self._redis.xrange(self._prefix + "events", f"{upto}-0", "+", count=1)
+        for entries in self._pages("events", f"{after + 1}-0", last[0][0].decode() if last else "+"):
+            runs = [_run(id_[:-2], entry[b"event"], entry[b"available"]) for id_, entry in entries]
+            found = frame(runs, after, upto)
+            if len(found):
+                yield found
 
     def sequence(self) -> int:
         """See EventStore."""
@@ -142,11 +151,17 @@ class RedisStore(GroupedStore[_Prepared]):
         self._redis.close()
 
     def _prepare(self, events: Sequence[AcceptedEvent]) -> _Prepared:
-        arguments = []
-        for event in events:
-            id_ = number(event.event_id)
-            arguments += [b"%d" % (id_ % _BUCKETS), b"%d" % id_, event.user.encode(), _encode(event)]
-        return arguments
+        arguments: list[bytes | str] = []
+        for user, run in by_user(events):
+            ids = [number(event.event_id) for event in run]
+            told = [_encode(event) for event in run]
+            arguments += [
+                user.encode(),
+                " ".join([f"{id_ % _BUCKETS} {id_}" for id_ in ids]),
+                " ".join([str(len(each)) for each in told]),
+                b"".join(told),
+            ]
+        return _Prepared(len(events), arguments)
 
     def _write(self, batches: list[_Prepared], exposures: list[Exposure]) -> list[list[bool]]:
         """One round trip; the server waits for its disk once for all of it."""
@@ -154,7 +169,9 @@ class RedisStore(GroupedStore[_Prepared]):
         with self._translated():
             pipeline = self._redis.pipeline(transaction=False)
             for group in groups:
-                pipeline.eval(scripts.ACCEPT, 1, self._prefix, *group)
+                pipeline.eval(
+                    scripts.ACCEPT, 1, self._prefix, *(a for batch in group for a in batch.arguments)
+                )
             if exposures:
                 rows = [
                     (number(each.user) if each.user is not None else "", each.at, _encode(each))
@@ -162,8 +179,8 @@ class RedisStore(GroupedStore[_Prepared]):
                 ]
                 shown = [argument for row in rows for argument in row]
                 pipeline.eval(scripts.EXPOSE, 1, self._prefix, *shown)
-            replies = iter([answer for reply in pipeline.execute()[: len(groups)] for answer in reply])
-        return [[next(replies) == 1 for _ in range(len(batch) // 4)] for batch in batches]
+            replies = iter(b"".join(pipeline.execute()[: len(groups)]))
+        return [[next(replies) == ord("1") for _ in range(batch.events)] for batch in batches]
 
     def _mark(self, change: str, item: str) -> None:
         with self._translated():
@@ -233,8 +250,10 @@ _ADVICE = (
 )
 
 
-def _row(event: AcceptedEvent, available: int) -> tuple[Any, ...]:
-    return (*event[:-1], to_text(event.context), available)
+def _run(sequence: bytes, events: bytes, available: bytes = b"0") -> Run:
+    """What ``scripts.ACCEPT`` keeps; before format 3 that was a single event."""
+    array = events[:1] == b"\xdd"
+    return Run(int(sequence), int(available), events if array else b"\x91" + events)
 
 
 def _code(error: Exception) -> str:
@@ -243,18 +262,19 @@ def _code(error: Exception) -> str:
     return next((word for word in words if word in _CODES), "")
 
 
-def _grouped(batches: list[_Prepared]) -> Iterator[_Prepared]:
+def _grouped(batches: list[_Prepared]) -> Iterator[list[_Prepared]]:
     """Whole batches, in their order, together up to ``_SCRIPT`` events: one script each."""
-    group: _Prepared = []
+    group: list[_Prepared] = []
+    events = 0
     for batch in batches:
-        if group and len(group) + len(batch) > 4 * _SCRIPT:
+        if group and events + batch.events > _SCRIPT:
             yield group
-            group = []
-        group = group + batch
+            group, events = [], 0
+        group.append(batch)
+        events += batch.events
     if group:
         yield group
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_event = msgspec.msgpack.Decoder(AcceptedEvent).decode
 _exposure = msgspec.msgpack.Decoder(Exposure).decode

@@ -5,7 +5,7 @@ Keys begin with the prefix in KEYS[1]::
     sequence, available   the newest number and stamp
     ids:BUCKET            numbers of ids, in sets small enough for Redis to pack (8 bytes an id)
     events                stream: SEQUENCE-0 -> user, available, event
-    user:USER             list: "SEQUENCE event", in order
+    user:USER             list: "SEQUENCE event", in order; what they did in a row is one entry, under its last
     forgotten             number of the user -> "SEQUENCE moment"
     exposures             stream: shown
     deleted, change       set of items, and how often it changed
@@ -22,27 +22,49 @@ local function text(n) return string.format('%.0f', n) end
 local sequence = tonumber(redis.call('GET', p .. 'sequence') or '0')
 """
 
-# ARGV: for each event its id's bucket, its id's number, user, event. Returns 1 for each that is new.
+# ARGV: for each run its user, its ids ("BUCKET NUMBER BUCKET NUMBER ..."), the lengths of its events in bytes
+# ("90 91 ..."), and its events one after the other. Returns a 1 or a 0 for each event: is it new?
 ACCEPT = (
     _NOW
     + """
-local answers, new = {}, {}
-for i = 1, #ARGV, 4 do
-  local is_new = redis.call('SADD', p .. 'ids:' .. ARGV[i], ARGV[i + 1])
-  answers[#answers + 1] = is_new
-  if is_new == 1 then new[#new + 1] = i end
-end
-if #new > 0 then
-  local before = math.max(tonumber(redis.call('GET', p .. 'available') or '0'), now - #new)
-  for n, i in ipairs(new) do
-    local number = text(sequence + n)
-    redis.call('XADD', p .. 'events', number .. '-0',
-      'user', ARGV[i + 2], 'available', text(before + n), 'event', ARGV[i + 3])
-    redis.call('RPUSH', p .. 'user:' .. ARGV[i + 2], number .. ' ' .. ARGV[i + 3])
+local function part(new, lengths, events)
+  local found, n, place = {}, 0, 1
+  for length in string.gmatch(lengths, '%d+') do
+    n = n + 1
+    if new[n] == 1 then found[#found + 1] = string.sub(events, place, place + length - 1) end
+    place = place + length
   end
-  redis.call('MSET', p .. 'sequence', text(sequence + #new), p .. 'available', text(before + #new))
+  return table.concat(found)
 end
-return answers
+local answers, runs, count = {}, {}, 0
+for i = 1, #ARGV, 4 do
+  local new, size = {}, 0
+  for bucket, id in string.gmatch(ARGV[i + 1], '(%d+) (%-?%d+)') do
+    local is_new = redis.call('SADD', p .. 'ids:' .. bucket, id)
+    new[#new + 1] = is_new
+    size = size + is_new
+  end
+  answers[#answers + 1] = table.concat(new)
+  if size > 0 then
+    local events = size == #new and ARGV[i + 3] or part(new, ARGV[i + 2], ARGV[i + 3])
+    runs[#runs + 1] = {ARGV[i], size, events}
+    count = count + size
+  end
+end
+if count > 0 then
+  local stamp = math.max(tonumber(redis.call('GET', p .. 'available') or '0'), now - count)
+  for _, run in ipairs(runs) do
+    local user, size = run[1], run[2]
+    sequence, stamp = sequence + size, stamp + size
+    local head = string.char(221, 0, math.floor(size / 65536), math.floor(size / 256) % 256, size % 256)
+    local events = head .. run[3]  -- msgpack: an array of them
+    redis.call('XADD', p .. 'events', text(sequence) .. '-0',
+      'user', user, 'available', text(stamp), 'event', events)
+    redis.call('RPUSH', p .. 'user:' .. user, text(sequence) .. ' ' .. events)
+  end
+  redis.call('MSET', p .. 'sequence', text(sequence), p .. 'available', text(stamp))
+end
+return table.concat(answers)
 """
 )
 
