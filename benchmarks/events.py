@@ -1,7 +1,9 @@
 """Durable events per second and the slowest percent of accept calls, beside an append-only file.
 
 The floor is a file to which every writer appends its batch and waits for the disk. All of them do the same
-rounds in turn: so many writers (threads of one server process), so many events a batch, for the same time.
+rounds in turn: so many writers (threads of one server process), so many events a batch, for the same time. A
+batch is what one user did, as an app posts it; the last round is of batches as another server posts them, every
+event of another user.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -34,6 +37,18 @@ BAR = 0.3  # of the file's events per second
 _NUMBERS = count()
 
 
+@dataclass(frozen=True)
+class Case:
+    """What is written at once."""
+
+    writers: int
+    batch: int
+    users: int = 1  # of a batch
+
+    def __str__(self) -> str:
+        return f"{self.writers} writers, batches of {self.batch}" + " users" * (self.users > 1)
+
+
 def options(parser: ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=1.5, help="of one round of one store")
     parser.add_argument("--rounds", type=int, default=5)
@@ -43,17 +58,17 @@ def options(parser: ArgumentParser) -> None:
 def measure(report: Report, options: Namespace) -> None:
     seconds, rounds = (0.4, 3) if options.quick else (options.seconds, options.rounds)
     report.sizes |= {"seconds a round": seconds, "rounds": rounds}
+    cases = [Case(writers, batch) for writers in WRITERS for batch in BATCHES]
     with tempfile.TemporaryDirectory(dir=".") as folder, _stores(Path(folder), options, report) as stores:
-        for writers in WRITERS:
-            for batch in BATCHES:
-                report.say(f"{writers} writers, batches of {batch}")
-                found: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
-                for _ in range(rounds):
-                    for name, accept in stores.items():
-                        found[name].append(_round(accept, writers, batch, seconds))
-                _report(report, found, writers, batch)
+        for case in [*cases, Case(WRITERS[1], BATCHES[-1], users=BATCHES[-1])]:
+            report.say(str(case))
+            found: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
+            for _ in range(rounds):
+                for name, accept in stores.items():
+                    found[name].append(_round(accept, case, seconds))
+            _report(report, found, case)
     if not options.quick:
-        _memory(report)
+        _memory(report, redis="redis" in stores)
 
 
 @contextmanager
@@ -87,7 +102,7 @@ def _append(file: int, events: list[AcceptedEvent]) -> None:
     os.fdatasync(file)
 
 
-def _round(accept: Accept, writers: int, batch: int, seconds: float) -> tuple[float, float]:
+def _round(accept: Accept, case: Case, seconds: float) -> tuple[float, float]:
     """Events per second, and the 99th percentile of a call in milliseconds."""
     calls: list[float] = []
     end = time.perf_counter() + seconds
@@ -95,77 +110,107 @@ def _round(accept: Accept, writers: int, batch: int, seconds: float) -> tuple[fl
     def write() -> None:
         mine = []
         while (start := time.perf_counter()) < end:
-            accept(_events(batch))
+            accept(_events(case))
             mine.append(time.perf_counter() - start)
         calls.extend(mine)
 
-    threads = [threading.Thread(target=write) for _ in range(writers)]
+    threads = [threading.Thread(target=write) for _ in range(case.writers)]
     began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     took = time.perf_counter() - began
-    return len(calls) * batch / took, float(np.percentile(calls, 99)) * 1e3
+    return len(calls) * case.batch / took, float(np.percentile(calls, 99)) * 1e3
 
 
-def _events(batch: int) -> list[AcceptedEvent]:
+def _events(case: Case) -> list[AcceptedEvent]:
     first = next(_NUMBERS) * 1000
     return [
         AcceptedEvent(
             f"5f1c2a90-{first + n:024}",
             "rating",
-            f"user-{first % 99_991}",
+            f"user-{(first + n % case.users) % 99_991}",
             f"item-{(first + n) % 9973}",
             first + n,
             4.0,
         )
-        for n in range(batch)
+        for n in range(case.batch)
     ]
 
 
-def _report(report: Report, found: dict[str, list[tuple[float, float]]], writers: int, batch: int) -> None:
+def _report(report: Report, found: dict[str, list[tuple[float, float]]], case: Case) -> None:
     floor = found["file"]
     for name, rounds in found.items():
         share = median(ours[0] / its[0] for ours, its in zip(rounds, floor, strict=True))
         report.row(
             store=name,
-            writers=writers,
-            batch=batch,
+            writers=case.writers,
+            batch=case.batch,
+            users=case.users,
             events_per_second=round(median(each[0] for each in rounds)),
             p99_ms=median(each[1] for each in rounds),
             share_of_file=share,
         )
         if name != "file":
             report.claim(
-                f"{name}: {writers} writers, batches of {batch}: events/s, to the file",
+                f"{name}: {case}: events/s, to the file",
                 share,
                 "x",
-                at_least=BAR,
+                at_least=BAR if case.users == 1 else None,
             )
 
 
-def _memory(report: Report) -> None:
+def _memory(report: Report, redis: bool) -> None:
     """What the state of a million users takes: ten events each that are not compacted, and as many ids."""
     report.say("a million users, ten events each")
-    result = child(_million)
+    result = child(_million_embedded)
     report.claim("embedded: a million users with ten events: file", result.value / 1e6, "MB")
     report.claim("embedded: a million users with ten events: memory of the process", result.peak / 1e6, "MB")
+    if redis:
+        report.say("the same in Redis")
+        used = child(_million_redis).value / 1e6
+        report.claim("redis: a million users with ten events: memory of the server", used, "MB")
 
 
-def _million() -> int:
+def _million_embedded() -> int:
     """Bytes of the file."""
     with tempfile.TemporaryDirectory(dir=".") as folder:
         store = SqliteStore(Path(folder) / "state.db")
-        for first in range(0, 10_000_000, 50_000):
-            store.accept(
-                [
-                    AcceptedEvent(f"{n:032}", "rating", f"user-{n % 1_000_000}", f"item-{n % 9973}", n, 4.0)
-                    for n in range(first, first + 50_000)
-                ]
-            )
+        _fill(store)
         store.close()
         return (Path(folder) / "state.db").stat().st_size
+
+
+def _million_redis() -> int:
+    """Bytes that the server uses."""
+    from redis import Redis
+
+    from shortlist.storage.redis import RedisStore
+
+    binary = redis_binary()
+    assert binary is not None
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        server = RedisServer(binary, Path(folder) / "redis")
+        server.start()
+        try:
+            store = RedisStore(server.address, "benchmark")
+            _fill(store)
+            store.close()
+            return int(Redis.from_url(server.address).info("memory")["used_memory"])
+        finally:
+            server.kill()
+
+
+def _fill(store: EventStore) -> None:
+    """Everybody does one thing after the other, so that each event stands alone."""
+    for first in range(0, 10_000_000, 20_000):
+        store.accept(
+            [
+                AcceptedEvent(f"{n:032}", "rating", f"user-{n % 1_000_000}", f"item-{n % 9973}", n, 4.0)
+                for n in range(first, first + 20_000)
+            ]
+        )
 
 
 if __name__ == "__main__":
