@@ -1,135 +1,351 @@
-"""The proof: random streams through both readers give the same values, and so does counting by hand."""
+"""The parity proof: whatever happens, in whatever order, what is served is what training reads.
+
+A stream of actions goes through the real parts: a SQLite store that accepts events (ties, late ones, out of
+order, sent twice), a clock that passes and steps back, compactions, releases that are learned, saved and loaded,
+and restarts that know nothing but what is on disk. Whenever somebody asks, the row that the server computes
+*now* must be the one that training computes from the log *as of* that moment: from the log as it is then, and
+once more from the log at the end, with all that came later or was not known yet.
+
+A new kind of feature takes part when an instance stands in FEATURES; the first test fails until it does. What it
+reads must be there: a new attribute in ITEMS, a new column of events in ``happened``, a new word of requests in
+``asked``. A kind that cannot take part stands in ELSEWHERE with the file of its own proof.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
 
 import numpy as np
-import pytest
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.base.columns import DAY, HOUR
-from shortlist.features.formulas import value
-from shortlist.features.live import Live
-from shortlist.features.timeline import Timeline
-from shortlist.system.event import Event
-from shortlist.system.features import TILES, Count, Decayed, Last, Mean, Rate, Since, Sum, Window
-
-KEYS = 3
-views, orders = Event("view"), Event("order")
-FEATURES = [
-    Count(views, by="item"),
-    Count(views, by="item", window="1h"),
-    Count(views, by="item", window="7d"),
-    Sum(views, by="item", window="1d"),
-    Mean(views, by="item", window="7d"),
-    Mean(views, by="item", smoothing=0),
-    Rate(orders, over_event=views, by="item", window="1d"),
-    Last(views, by="item"),
-    Since(views, by="item"),
-    Decayed(views, by="item", half_life="12h"),
-]
-
-# moments crowd on few ticks, so that ties are common; some events become known late; some lie in the future
-moment = st.integers(0, 24 * 9).map(lambda tick: tick * HOUR)
-event = st.tuples(
-    st.integers(0, KEYS - 1),
-    moment,
-    st.sampled_from([np.nan, 1.0, 2.5, -4.0]),
-    st.sampled_from([0, 0, 0, 1, 30, 200]),
+from shortlist.base.columns import DAY, HOUR, ITEM, MINUTE, SECOND
+from shortlist.base.contexts import Contexts
+from shortlist.base.histories import Histories
+from shortlist.base.items import Items
+from shortlist.base.queries import Candidates, Queries
+from shortlist.data.compact import compact, whole_log
+from shortlist.data.dataset import Dataset, load_dataset
+from shortlist.features.features import Features
+from shortlist.features.parity import TOLERANCE, compare
+from shortlist.pipeline.release import load, save
+from shortlist.retrieval.popular import Popular
+from shortlist.serving.engine import Engine
+from shortlist.storage.home import Home
+from shortlist.storage.open import open_store
+from shortlist.storage.releases import ReleaseFacts
+from shortlist.storage.store import AcceptedEvent
+from shortlist.system.entity import Entity
+from shortlist.system.event import Event, Objective
+from shortlist.system.feast import FeastView
+from shortlist.system.features import (
+    Among,
+    Automatic,
+    Band,
+    Count,
+    Decayed,
+    Definition,
+    Distance,
+    Distinct,
+    Last,
+    Mean,
+    Popularity,
+    Rate,
+    Share,
+    Similarity,
+    Since,
+    Sum,
 )
-streams = st.lists(event, max_size=40)
+from shortlist.system.given import Context, ItemAttribute, Length
+from shortlist.system.system import System
+from shortlist.training.fit import fit_sources
+
+START = 1_700_000_000 * SECOND // DAY * DAY
+ITEMS = Items(
+    pl.DataFrame(
+        {
+            ITEM: ["a", "b", "c", "d", "e"],
+            "title": ["A", "B and more", "C", None, "E"],
+            "genres": [["x"], ["x", "y"], ["y"], [], None],
+            "brand": ["p", "p", "q", None, "q"],
+            "price": [1.0, 2.5, None, 4.0, 9.0],
+            "released": [START - 9 * DAY, START - DAY, START, None, START + DAY],
+            "look": [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], None, [-1.0, 0.0]],
+        },
+        schema_overrides={"released": pl.Int64, "look": pl.List(pl.Float32)},
+    )
+)
+views = Event("view", value="stars", context={"device": "device"})
+orders = Event("order", value="price")
+FEATURES: list[Definition] = [
+    Automatic(),
+    Count(views, by="item", window="1h"),
+    Count(views, by=("item", "hour")),
+    Count(orders, by=("item", "weekday"), window="7d"),
+    Count(views, by=("item", "device"), window="30d"),
+    Count(views, by="user", window="1d"),
+    Count(orders, by="user", window="3e"),
+    Count(views, by=("user", "item")),
+    Count(views, by=("user", Band("price", 2))),
+    Sum(views, by="item", window="1d"),
+    Sum(orders, by="user"),
+    Sum(orders, by=("user", "brand")),
+    Mean(views, by="item", window="7d"),
+    Mean(orders, by="item", smoothing=0),
+    Mean(orders, by="user", window="1d"),
+    Mean(views, by=("user", "genres"), window="1d"),
+    Rate(orders, over_event=views, by="item", window="1d"),
+    Rate(orders, over_event=views, by="user"),
+    Rate(orders, over_event=views, by=("user", "genres")),
+    Share(orders, by=("user", "genres"), window="2e"),
+    Share(views, by=("user", "brand"), window="7d"),
+    Distinct(views, by="user", window="7d"),
+    Distinct(views, by="item", window="1d"),
+    Distinct(orders, by="item"),
+    Among(views, by=("user", "genres"), window="3e"),
+    Among(views, by=("user", "brand"), window="1d"),
+    Popularity(orders, window="1d"),
+    Distance(orders, by=("user", "price"), window="2e"),
+    Similarity(orders, by=("user", "look"), window="7d"),
+    Last(views, by="item"),
+    Last(orders, by="user"),
+    Last(views, by=("user", "brand")),
+    Since(orders, by="item"),
+    Since(views, by=("user", "genres")),
+    Decayed(views, by="item", half_life="12h"),
+    Decayed(orders, by="user", half_life="2d"),
+    Decayed(views, by=("user", "brand"), half_life="1h"),
+    ItemAttribute("price"),
+    Length("title"),
+    Context("hour"),
+]
+ELSEWHERE = {FeastView: "read from Feast's own stores: tests/features/test_feast.py"}
+SYSTEM = System(
+    name="proof",
+    user=Entity("user"),
+    item=Entity(ITEM),
+    events=[views, orders],
+    objectives=[Objective("ordered", orders)],
+    sources=[Popular()],
+    features=FEATURES,
+)
+USERS, DEVICES = ["u", "v", "w"], ["phone", "desk", None]
+
+happened = st.tuples(
+    st.integers(0, 25),  # the event's id: few, so that many are sent again
+    st.sampled_from(["view", "view", "order", "unknown"]),
+    st.sampled_from(USERS),
+    st.sampled_from([*ITEMS.keys, "unlisted"]),
+    st.sampled_from([0, 0, 0, -5 * MINUTE, SECOND, HOUR, HOUR, DAY, 8 * DAY]),  # how long before it is sent
+    st.sampled_from([None, 1.0, 2.5, -4.0]),
+    st.sampled_from(DEVICES),
+)
+asked = st.tuples(st.sampled_from([*USERS, "nobody"]), st.sampled_from(DEVICES))
+actions = st.lists(
+    st.one_of(
+        st.tuples(st.just("accept"), st.lists(happened, min_size=1, max_size=6)),
+        st.tuples(st.just("accept"), st.lists(happened, min_size=1, max_size=6)),
+        st.tuples(st.just("pass"), st.sampled_from([1, SECOND, HOUR, DAY, 9 * DAY, -HOUR, -2 * DAY])),
+        st.tuples(st.just("ask"), asked),
+        st.tuples(st.just("ask"), asked),
+        st.sampled_from([("restart", None), ("learn", None), ("compact", None)]),
+    ),
+    min_size=6,
+    max_size=16,
+)
 
 
-def columns(stream):
-    keys = np.array([key for key, *_ in stream], np.int64)
-    at = np.array([at for _, at, *_ in stream], np.int64)
-    amounts = np.array([amount for *_, amount, _ in stream], np.float64)
-    known = at + np.array([late for *_, late in stream], np.int64) * HOUR
-    return keys, at, amounts, known
+def kinds(of: type[Definition]) -> Iterator[type[Definition]]:
+    """Every kind of definition that Shortlist has."""
+    mine = [each for each in of.__subclasses__() if each.__module__.startswith("shortlist.")]
+    for each in mine:
+        yield from kinds(each)
+    if not mine:
+        yield of
 
 
-def as_of(stream):
-    keys, at, amounts, known = columns(stream)
-    return Timeline(keys, at, amounts, KEYS, available=known)
+def test_every_kind_of_feature_takes_part():
+    missing = set(kinds(Definition)) - {type(each) for each in FEATURES} - set(ELSEWHERE)
+    assert not missing, "put one into FEATURES: " + ", ".join(sorted(each.__name__ for each in missing))
 
 
-def live_at(stream, t, batches, now_before=()):
-    """A live reader that was told of everything known by t, in the order in which it became known."""
-    reader = Live(KEYS, {f.over for f in FEATURES if hasattr(f, "over")}, [12 * HOUR])
-    keys, at, amounts, known = columns(stream)
-    order = np.argsort(known, kind="stable")
-    order = order[known[order] <= t]
-    for part in np.array_split(order, batches):
-        if len(part):
-            reader.advance(int(known[part].max()))
-        reader.add(keys[part], at[part], amounts[part])
-    reader.advance(t)
-    return reader
+class Answer(NamedTuple):
+    """What a server computed for somebody at a moment."""
+
+    user: str
+    device: str | None
+    t: int
+    row: np.ndarray
+    features: Features
 
 
-@settings(max_examples=300, deadline=None)
-@given(streams, streams, st.integers(0, 24 * 12).map(lambda tick: tick * HOUR), st.integers(1, 7))
-def test_as_of_equals_now(some, others, t, batches):
-    past = {views: as_of(some), orders: as_of(others)}
-    now = {views: live_at(some, t, batches), orders: live_at(others, t, batches)}
-    keys, moments = np.arange(KEYS), np.full(KEYS, t, np.int64)
-    for feature in FEATURES:
-        before = value(feature, past.__getitem__, keys, moments, 0.5)
-        after = value(feature, now.__getitem__, keys, moments, 0.5)
-        assert np.allclose(before, after, rtol=1e-9, atol=1e-6, equal_nan=True), feature.name
+class World:
+    """A home, its store, and a server on its newest release; ``clock`` is what all of them take for now."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock, self.releases = folder, START, 0
+        self.answers: list[Answer] = []
+        self.home = Home.open(folder / "home")
+        self.home.items.parent.mkdir()
+        ITEMS.table.write_parquet(self.home.items)
+        self.home.schema.write_text(json.dumps({}))
+        self.store = open_store(self.home)
+        self.store.accept([AcceptedEvent("first", "view", "u", "a", START - DAY, 2.0, {"device": "phone"})])
+        self.learn()
 
-@settings(max_examples=200, deadline=None)
-@given(streams, st.lists(st.tuples(st.integers(0, KEYS - 1), moment), min_size=1, max_size=6))
-def test_as_of_equals_counting_by_hand(stream, questions):
-    reader = as_of(stream)
-    for key, t in questions:
-        seen = [
-            (at, amount) for k, at, amount, late in stream if k == key and at < t and at + late * HOUR <= t
+    def accept(self, events) -> None:
+        # of a moment that the clock passes twice, or has not reached, nobody can say what came before it
+        self.answers = [each for each in self.answers if each.t < self.clock - len(events)]
+        self.store.accept(
+            [
+                AcceptedEvent(
+                    str(key), event, user, item, self.clock - before, value, device and {"device": device}
+                )
+                for key, event, user, item, before, value, device in events
+            ]
+        )
+
+    def data(self) -> tuple[Dataset, int]:
+        log, watermark = whole_log(self.home, self.store)
+        return load_dataset(SYSTEM, self.home, log), watermark
+
+    def learn(self) -> None:
+        data, watermark = self.data()
+        pipeline = fit_sources(SYSTEM, data.items, data.histories, {}, contexts=data.contexts)
+        self.releases += 1
+        folder = self.folder / str(self.releases)
+        folder.mkdir()
+        save(folder, SYSTEM, pipeline, data.users, data.histories, watermark)
+        self.serve()
+
+    def serve(self) -> None:
+        self.engine = Engine(self.store)
+        release = load(self.folder / str(self.releases))
+        self.engine.swap(ReleaseFacts(self.releases, "", {}, 0, 0), release)
+
+    def restart(self) -> None:
+        self.store.close()
+        self.store = open_store(self.home)
+        self.serve()
+
+    def compact(self) -> None:
+        compact(self.home, self.store, lambda: self.engine.serving.release.watermark)
+
+    def ask(self, user: str, device: str | None) -> None:
+        """The server's own way to a row of features; compared with the log as it is at this moment."""
+        self.engine.follow()
+        serving = self.engine.serving
+        queries = said(self.engine._queries(serving, user), serving.pipeline.features, device)
+        features = serving.pipeline.features
+        row = features(queries, everything(features))
+        self.answers.append(Answer(user, device, int(queries.at[0]), row, features))
+        self.compare(self.answers[-1])
+        self.clock += SECOND
+
+    def end(self) -> None:
+        for each in self.answers:
+            self.compare(each)
+        self.store.close()
+
+    def compare(self, answer: Answer) -> None:
+        user, device, t, now, features = answer
+        data, _ = self.data()
+        log = recoded(data.histories, data.contexts, features.facts.contexts)
+        mine = [row for row, key in enumerate(data.users) if key == user]
+        history = replace(log.take(mine) if mine else Histories.empty(1), users=np.array([user]))
+        at = np.array([t])
+        queries = said(Queries(history.before(at), at), features, device)
+        past = features.as_of(log)(queries, everything(features))
+        same = np.isclose(past, now, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        wrong = [
+            f"{features.names[column]} of {user} and {ITEMS.keys[item]} at {t}: "
+            f"as of then {past[item, column]}, now {now[item, column]}"
+            for item, column in np.argwhere(~same)
         ]
-        for window in (Window(), Window(DAY), Window(7 * DAY)):
-            since = (t // window.tile - TILES) * window.tile if window.length else -1
-            inside = [amount for at, amount in seen if at >= since]
-            asked = (np.array([key]), np.array([t]), window)
-            assert reader.counts(*asked)[0] == len(inside)
-            valued, total = reader.sums(*asked)
-            assert valued[0] == sum(not np.isnan(amount) for amount in inside)
-            assert total[0] == pytest.approx(np.nansum(inside))
-        newest = reader.newest(np.array([key]), np.array([t]))[0][0]
-        assert newest == max(at for at, _ in seen) if seen else np.isnan(newest)
-        weight = sum(2 ** ((at - t) / DAY) for at, _ in seen)
-        assert reader.decayed(np.array([key]), np.array([t]), DAY)[0] == pytest.approx(weight)
+        assert not wrong, "\n".join(wrong)
 
 
-@given(streams, moment)
-def test_what_carries_the_same_moment_or_a_later_one_cannot_be_seen(stream, t):
-    """The leak proof: whatever is planted at t or later, no feature at t changes."""
-    planted = [*stream, (0, t, 99.0, 0), (1, t + HOUR, 99.0, 0), (2, t - HOUR, 99.0, 5)]
-    keys, moments = np.arange(KEYS), np.full(KEYS, t, np.int64)
-    for feature in FEATURES:
-        if isinstance(feature, Rate):
-            continue
-        clean = value(feature, lambda _: as_of(stream), keys, moments, 0.5)
-        leaky = value(feature, lambda _: as_of(planted), keys, moments, 0.5)
-        assert np.allclose(clean, leaky, equal_nan=True), feature.name
+def said(queries: Queries, features: Features, device: str | None) -> Queries:
+    """The same queries in the context ``device``."""
+    return replace(queries, context=features.facts.contexts.asked(device and {"device": device}))
 
 
-def test_a_clock_that_steps_back_changes_nothing():
-    reader = Live(1, [Window(DAY)], [])
-    reader.advance(10 * DAY)
-    reader.add(np.array([0]), np.array([10 * DAY - 1]), np.array([1.0]))
-    before = reader.counts(np.array([0]), np.array([10 * DAY]), Window(DAY))[0]
-    assert reader.counts(np.array([0]), np.array([2 * DAY]), Window(DAY))[0] == before == 1
+def everything(features: Features) -> Candidates:
+    nothing = np.zeros((len(ITEMS), len(features.facts.sources)), np.float32)
+    return Candidates(
+        np.zeros(len(ITEMS), np.int64), np.arange(len(ITEMS), dtype=np.int32), nothing, nothing > 0
+    )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 10**6)), max_size=60), st.integers(1, 40))
-def test_decayed_counts_over_many_epochs(events, half_life):
-    """Half-lives far shorter than the log: weights that no float could hold, were they not carried over."""
-    events = sorted(events)
-    keys, at = (np.array(column, np.int64) for column in (zip(*events, strict=True) if events else ([], [])))
-    reader = Timeline(keys, at, np.full(len(keys), np.nan), 3)
-    for t in (0, 500, 10**5, 10**6 + 1):
-        found = reader.decayed(np.arange(3), np.full(3, t), half_life)
-        wanted = [
-            sum(2.0 ** ((a - t) / half_life) for k, a in events if k == key and a < t) for key in range(3)
-        ]
-        assert np.allclose(found, wanted, rtol=1e-9)
+def recoded(log: Histories, of: Contexts, to: Contexts) -> Histories:
+    """A log with the words of its contexts as an older release numbers them."""
+    words = [*of.words["device"], None]
+    known = {word: place for place, word in enumerate(to.words["device"])}
+    return replace(log, context=np.array([known.get(word, -1) for word in words], np.int16)[log.context])
+
+
+@settings(max_examples=30, deadline=None)
+@given(actions)
+def test_what_is_served_is_what_training_reads(stream):
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict("os.environ", SHORTLIST_STORE=""):
+        world = None
+
+        def now():
+            return world.clock if world else START
+
+        with mock.patch("shortlist.storage.sqlite.now", now), mock.patch("shortlist.serving.engine.now", now):
+            world = World(Path(folder))
+            for action, given_ in [*stream, ("ask", ("u", None)), ("ask", ("v", "phone"))]:
+                if action == "accept":
+                    world.accept(given_)
+                elif action == "pass":
+                    world.clock += given_
+                elif action == "ask":
+                    world.ask(*given_)
+                else:
+                    getattr(world, action)()
+            world.end()
+
+
+def late_log() -> Histories:
+    """Two people; a third of what they did became known a day later."""
+    moments = START + np.arange(40) * HOUR
+    log = Histories.of([[0, 1, 2, 3] * 5] * 2, [moments[::2].tolist(), moments[1::2].tolist()])
+    known = log.at + np.where(np.arange(40) % 3 == 0, DAY, 0)
+    return replace(log, known=known, users=np.array(["ann", "bob"]))
+
+
+def test_check_parity_compares_what_people_own_too():
+    features = Features.fit(replace(SYSTEM, features=[Count(views)]), ITEMS, late_log())
+    found = compare(features, late_log())
+    assert found.difference is None
+    assert found.moments == 24
+    assert found.values > 24 * 2 * len(ITEMS)
+
+
+def test_check_parity_names_the_person_the_item_the_time_and_both_values(monkeypatch):
+    """Planted: training that forgets that some events were known late."""
+
+    def too_early(self, moments):
+        return self.where(self.at < np.repeat(moments, self.lengths))
+
+    monkeypatch.setattr(Histories, "before", too_early)
+    features = Features.fit(
+        replace(SYSTEM, features=[Count(views, by="item"), Count(views)]), ITEMS, late_log()
+    )
+    difference = compare(features, late_log()).difference
+    assert difference is not None
+    assert difference.feature == "user_view_count"
+    assert difference.user == "ann"
+    assert difference.as_of == difference.now + 1
+    assert str(difference) == (
+        f"user_view_count of user 'ann' and item {difference.item!r} at {np.datetime64(difference.at, 'us')}: "
+        f"as of then {difference.as_of:g}, now {difference.now:g}"
+    )

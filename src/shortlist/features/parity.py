@@ -1,18 +1,26 @@
-"""Replay a log through both readers and compare: does training see what serving sees?"""
+"""Replay a log through both readers and compare: does training see what serving sees?
+
+*As of* reads the whole log, at moments of the past. *Now* is what a server has at such a moment: readers of
+items that are told of events as they become known, and of each person the history that an earlier release
+learned, continued by what was accepted since.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
+from shortlist.base.types import AnyArray, Mask, Moments, Positions, Rows
 from shortlist.features.features import Features
-from shortlist.features.item import ItemBlock, LiveItems
-from shortlist.features.ready import ReadyBlock
+from shortlist.features.item import LiveItems
 
 TOLERANCE = 1e-6  # of the larger of the two values, and at least of 1
+AT_ONCE = 100_000  # candidates
+NEWEST, PEOPLE, ITEMS = 200, 50, 50  # of the newest events at a moment, so many people and things
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,7 @@ class Difference:
     """The first value on which the readers disagree."""
 
     feature: str
+    user: str | None  # None: of an item for anybody
     item: str
     at: int  # microseconds
     as_of: float
@@ -27,7 +36,8 @@ class Difference:
 
     def __str__(self) -> str:
         when = np.datetime64(self.at, "us")
-        return f"{self.feature} of item {self.item!r} at {when}: as of then {self.as_of:g}, now {self.now:g}"
+        whose = f"item {self.item!r}" if self.user is None else f"user {self.user!r} and item {self.item!r}"
+        return f"{self.feature} of {whose} at {when}: as of then {self.as_of:g}, now {self.now:g}"
 
 
 @dataclass(frozen=True)
@@ -40,33 +50,87 @@ class Parity:
 
 
 def compare(features: Features, histories: Histories, moments: int = 24) -> Parity:
-    """Compare every feature that items own, of every item, at moments spread over the log.
+    """Compare every feature at moments spread over the log, until one differs.
 
-    What people own needs no comparison on a log: it is computed from the same history by the same code.
+    At each moment every item is asked for by somebody who did nothing, and the things of the newest events by
+    the people who did them.
     """
-    facts, items = features.facts, len(features.items)
-    definitions = [each for each in facts.definitions if each.owner == "item"]
-    live = LiveItems(items, facts.codes, definitions)
-    past = next((block for block in features.as_of(histories).blocks if isinstance(block, ItemBlock)), None)
-    if past is None or not len(histories.at):
-        return Parity(0, 0, None)
-    now = ReadyBlock(definitions, facts.usual, live)
-    order = np.argsort(histories.at, kind="stable")
-    at = histories.at[order]
-    nobody = np.zeros((items, 0), np.float32)
-    everything = Candidates(np.zeros(items, np.int64), np.arange(items, dtype=np.int32), nobody, nobody > 0)
-    done, compared = 0, 0
-    for t in np.unique(np.quantile(at, np.linspace(0, 1, moments), method="nearest")) + 1:
-        ready = order[done : np.searchsorted(at, t)]
-        done += len(ready)
-        live.add(histories.items[ready], histories.at[ready], histories.event[ready], histories.value[ready])
-        queries = Queries(Histories.empty(1), np.array([t]))
-        before, after = past.columns(queries, everything), now.columns(queries, everything)
-        compared += before.size
-        same = np.isclose(before, after, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
-        if not same.all():
-            item, column = (int(place) for place in np.argwhere(~same)[0])
-            key = features.items.keys[item]
-            values = float(before[item, column]), float(after[item, column])
-            return Parity(compared, moments, Difference(past.names[column], key, int(t), *values))
-    return Parity(compared, moments, None)
+    facts = features.facts
+    live = LiveItems(len(features.items), facts.codes, facts.of_items, facts.contexts)
+    past, now = features.as_of(histories), Features(features.items, facts, live)
+    log = _with_nobody(histories)
+    compared, learned = 0, np.zeros(len(log.at), bool)
+    chosen = _spread(np.maximum(log.at, log.clock), moments)
+    for t in chosen.tolist():
+        told = log.clock <= t
+        live.tell(log.where(told & ~learned))
+        for rows, items in _questions(log, told & (log.at < t), len(features.items)):
+            at, whose, context = np.full(len(rows), t), log.take(rows), _context(log, told, rows)
+            was = Queries(whose.before(at), at, context)
+            served = Queries(_served(log, rows, told & (log.at < t), learned), at, context)
+            candidates = _each_with_each(len(rows), items, len(facts.sources))
+            before, after = past(was, candidates), now(served, candidates)
+            compared += before.size
+            same = np.isclose(before, after, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+            for place, column in np.argwhere(~same)[:1]:
+                difference = Difference(
+                    feature=past.names[column],
+                    user=_name(histories, int(rows[candidates.rows[place]])),
+                    item=features.items.keys[candidates.items[place]],
+                    at=t,
+                    as_of=float(before[place, column]),
+                    now=float(after[place, column]),
+                )
+                return Parity(compared, len(chosen), difference)
+        learned = told
+    return Parity(compared, len(chosen), None)
+
+
+def _name(histories: Histories, row: int) -> str | None:
+    if row == len(histories):
+        return None
+    return f"row {row}" if histories.users is None else str(histories.users[row])
+
+
+def _with_nobody(histories: Histories) -> Histories:
+    """The same and one row more, of somebody who did nothing."""
+    offsets = np.append(histories.offsets, histories.offsets[-1])
+    users = None if histories.users is None else np.append(histories.users, "")
+    return replace(histories, offsets=offsets, users=users)
+
+
+def _spread(clock: Moments, moments: int) -> Moments:
+    """Moments just after some of the log's, spread evenly over its events."""
+    if not len(clock):
+        return clock
+    spread: Moments = np.unique(np.quantile(clock, np.linspace(0, 1, moments), method="nearest")) + 1
+    return spread
+
+
+def _questions(log: Histories, done: Mask, items: int) -> Iterator[tuple[Rows, Positions]]:
+    """Rows, and the items that each of them is asked for: nobody for everything, and the newest people."""
+    nobody = np.array([len(log) - 1])
+    for first in range(0, items, AT_ONCE):
+        yield nobody, np.arange(first, min(first + AT_ONCE, items), dtype=np.int32)
+    newest = np.flatnonzero(done)
+    newest = newest[np.argsort(log.at[newest], kind="stable")[-NEWEST:]]
+    if len(newest):
+        people, things = np.unique(log.rows[newest]), np.unique(log.items[newest])
+        yield people[:PEOPLE], things[:ITEMS]
+
+
+def _served(log: Histories, rows: Rows, done: Mask, learned: Mask) -> Histories:
+    """The histories of ``rows`` as a server has them: what was learned, and what came since, as it came."""
+    mine = replace(log, known=np.where(learned, -1, log.clock)).where(done).take(rows)
+    assert mine.known is not None
+    return mine.ordered(np.lexsort((mine.known, mine.at, mine.rows)))
+
+
+def _context(log: Histories, told: Mask, rows: Rows) -> AnyArray | None:
+    """What the rows said when they did something last, as if they said so again."""
+    return log.where(told).take(rows).last(1).first_context()
+
+
+def _each_with_each(rows: int, items: Positions, sources: int) -> Candidates:
+    scores = np.zeros((rows * len(items), sources), np.float32)
+    return Candidates(np.repeat(np.arange(rows), len(items)), np.tile(items, rows), scores, scores > 0)
