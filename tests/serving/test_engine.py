@@ -89,7 +89,7 @@ def test_deletions_outlive_releases(engine, store, home, publish):
     [best] = engine.recommend("u1", 1).slates.items.tolist()
     store.delete_item(f"f{best}")
     assert best not in engine.recommend("u1", 60).slates.items
-    swap(engine, home, publish(seed=1))
+    swap(engine, home, publish())
     assert best not in engine.recommend("u1", 60).slates.items
     store.restore_item(f"f{best}")
     assert best in engine.recommend("u1", 60).slates.items

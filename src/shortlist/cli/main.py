@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -200,6 +201,10 @@ def serve(system: Which = None, host: Host = "127.0.0.1", port: Port = 8000, wor
 def recommend(
     user: Annotated[str, typer.Argument(help="The user's key; somebody unknown gets what is popular.")],
     n: N = 20,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(help="What the request says besides, as device=mobile; may come several times."),
+    ] = None,
     system: Which = None,
 ) -> None:
     """Show a person's history and the slate that the published release makes for them now."""
@@ -208,7 +213,16 @@ def recommend(
     from shortlist.project.project import open_home
 
     with Asker(open_home(system)) as asker:
-        show_person(out, asker.history(user), asker.recommend(user, n))
+        show_person(out, asker.history(user), asker.recommend(user, n, context=_pairs(context or ())))
+
+
+def _pairs(texts: Iterable[str]) -> dict[str, str]:
+    """``name=word`` texts as a mapping."""
+    pairs = [text.partition("=") for text in texts]
+    for name, _, word in pairs:
+        if not (name and word):
+            raise typer.BadParameter(f"{name!r} says nothing: write name=word, as device=mobile")
+    return {name: word for name, _, word in pairs}
 
 
 @app.command()

@@ -26,6 +26,8 @@ class AffinityBlock(Block):
     A candidate with several words has the mean of theirs, one without any NaN.
     """
 
+    definitions: Sequence[Feature]
+
     def __init__(
         self, definitions: Sequence[Feature], items: Items, part: Part, codes: Mapping[Event, int]
     ) -> None:

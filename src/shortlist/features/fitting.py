@@ -40,7 +40,7 @@ def _reads(definition: Definition, items: Items) -> tuple[str, str | None, list[
         case Feature(owner="user", per=Band(attribute=name)):
             return f"feature {definition.name!r}", name, named(items, "number")
         case Feature(owner="user", per=str(name)) if name != ITEM:
-            kind = {Distance: "number", Similarity: "vector"}.get(type(definition), "words")
-            return f"feature {definition.name!r}", name, named(items, kind)
+            read: dict[type, str] = {Distance: "number", Similarity: "vector"}
+            return f"feature {definition.name!r}", name, named(items, read.get(type(definition), "words"))
         case _:
             return "", None, []

@@ -19,11 +19,13 @@ from shortlist.features.request import size_of, slots
 from shortlist.features.ring import LATEST, NEVER
 from shortlist.features.timeline import Timeline
 from shortlist.system.event import Event
-from shortlist.system.features import Band, Decayed, Distinct, Feature, Rate, Windowed
+from shortlist.system.features import Decayed, Distinct, Feature, Rate, Windowed
 
 
 class ItemBlock(Block):
     """Features that items own, from whichever reader: as of each query's moment, or now."""
+
+    definitions: Sequence[Feature]
 
     def __init__(
         self, definitions: Sequence[Feature], usual: Mapping[str, float], readers: ItemReaders
@@ -43,9 +45,9 @@ class ItemBlock(Block):
         """One feature of each item at each t, float64; NaN where it is of a context that is not said."""
         each = self.definitions[place]
         usual = self.usual.get(each.name, np.nan)
-        keys = self.readers.keys(items, t, context, each.per)
-        found = value(each, self.readers.of(each.per), np.maximum(keys, 0), t, usual)
-        return found if each.per is None else np.where(keys < 0, np.nan, found)
+        keys = self.readers.keys(items, t, context, each.context)
+        found = value(each, self.readers.of(each.context), np.maximum(keys, 0), t, usual)
+        return found if each.context is None else np.where(keys < 0, np.nan, found)
 
 
 def context_of(queries: Queries, candidates: Candidates) -> AnyArray | None:
@@ -118,8 +120,7 @@ class LiveItems(ItemReaders):
         wanted: dict[tuple[Event, str | None], list[Feature]] = {}
         for each in definitions:
             for event in [each.event, *([each.over_event] if isinstance(each, Rate) else [])]:
-                assert not isinstance(each.per, Band), "no item has a band"
-                wanted.setdefault((event, each.per), []).append(each)
+                wanted.setdefault((event, each.context), []).append(each)
         super().__init__(items, codes, contexts, lambda event, per: self.live[event, per])
         self.live = {
             (event, per): Live(

@@ -32,7 +32,7 @@ class Ring:
         first = max(self.head + 1, head - TILES)
         gone = np.arange(first, head + 1) % (TILES + 1)
         touched = np.flatnonzero(self.tiles[0, gone].any(axis=0))
-        self.tiles[np.ix_(range(len(self.tiles)), gone, touched)] = 0.0
+        self.tiles[np.ix_(np.arange(len(self.tiles)), gone, touched)] = 0.0
         self.sums[:, touched] = self.tiles[:, :, touched].sum(axis=1)  # anew, so that rounding cannot pile up
         self.head = head
         return touched

@@ -22,6 +22,8 @@ Taste = Popularity | Distance | Similarity
 class TasteBlock(Block):
     """Means over windows of a history: of popularity, of a number, of a vector."""
 
+    definitions: Sequence[Taste]
+
     def __init__(
         self, definitions: Sequence[Taste], items: Items, popularity: Floats, codes: Mapping[Event, int]
     ) -> None:
@@ -29,7 +31,9 @@ class TasteBlock(Block):
         self.definitions, self.codes = definitions, codes
         self.popularity = popularity  # log(1 + events) of each item when the model learned
         self.numbers = {
-            each.per: items.table[each.per].to_numpy() for each in definitions if isinstance(each, Distance)
+            each.per: items.table[str(each.per)].to_numpy()
+            for each in definitions
+            if isinstance(each, Distance)
         }
         self.vectors = {
             each.per: vectors_of(items, str(each.per)) for each in definitions if isinstance(each, Similarity)
@@ -72,7 +76,7 @@ def inside(histories: Histories, queries: Queries, window: Window) -> Mask:
 def vectors_of(items: Items, attribute: str) -> Floats:
     """A vector attribute as float32[items, length]; zeros where an item has none."""
     column = items.table[attribute]
-    length = int(column.list.len().max() or 0)
+    length = max(column.list.len().drop_nulls(), default=0)
     found = np.zeros((len(items), length), np.float32)
     some = column.is_not_null().to_numpy()
     if some.any():
@@ -94,7 +98,8 @@ def cosine(sums: Floats, vectors: Floats, candidates: Candidates) -> AnyArray:
     own, usual = vectors[candidates.items], sums[candidates.rows]
     dot = np.einsum("cd,cd->c", own, usual)
     size = np.sqrt(np.einsum("cd,cd->c", own, own) * np.einsum("cd,cd->c", usual, usual))
-    return np.divide(dot, size, out=np.full(len(dot), np.nan, np.float32), where=size > 0)
+    found: AnyArray = np.divide(dot, size, out=np.full(len(dot), np.nan, np.float32), where=size > 0)
+    return found
 
 
 def row_mean(offsets: AnyArray, values: AnyArray) -> AnyArray:

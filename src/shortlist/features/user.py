@@ -19,6 +19,8 @@ from shortlist.system.features import Feature
 class UserBlock(Block):
     """Features that people own: computed once per query, then repeated for its candidates."""
 
+    definitions: Sequence[Feature]
+
     def __init__(
         self, definitions: Sequence[Feature], usual: Mapping[str, float], codes: Mapping[Event, int]
     ) -> None:

@@ -53,5 +53,4 @@ class _Bits:
     def before(self, place: Rows) -> Rows:
         word, bit = place // WORD, (place % WORD).astype(np.uint64)
         inside = self.words[word] & ((np.uint64(1) << bit) - np.uint64(1))
-        counted: Rows = self.ones[word] + np.bitwise_count(inside).astype(np.int64)
-        return counted
+        return self.ones[word].astype(np.int64) + np.bitwise_count(inside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -47,11 +47,11 @@ class Asker:
         history = self._engine.history(serving, user)
         return _plain(answers.user_history(serving, user, history, n))
 
-    def recommend(self, user: str, n: int) -> dict[str, Any]:
+    def recommend(self, user: str, n: int, *, context: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The slate of ``user``, with the fields of the REST answer that hold here."""
         start = perf_counter()
         with one_thread():
-            answer = self._engine.recommend(user, n)
+            answer = self._engine.recommend(user, n, context=context)
         return {
             "release": answer.serving.facts.number,
             "user": user,

@@ -6,7 +6,7 @@ Those that compute are plain functions for the answering thread; the others shar
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import MediaType, Request, Response, delete, get, post, put
@@ -42,6 +42,7 @@ from shortlist.serving.types import (
 )
 from shortlist.storage.store import Exposure
 
+T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
 TheEngine = NamedDependency[Engine]
 TheMetrics = NamedDependency[Metrics]
@@ -66,7 +67,9 @@ def recommend(
 ) -> Response[Slate]:
     """The best ``n`` items for the user now. Somebody unknown gets what is popular."""
     user = str(data.user)
-    answer = engine.recommend(user, data.n, where=data.where, exclude=map(str, data.exclude))
+    answer = engine.recommend(
+        user, data.n, where=data.where, exclude=map(str, data.exclude), context=data.context
+    )
     return _slate("recommend", answer, request, engine, metrics, user=user, trace=trace)
 
 
@@ -81,10 +84,19 @@ def recommend_by_url(
     n: QueryCount = 20,
     where: Annotated[str | None, QueryParameter(description='JSON, for example {"genres": "Comedy"}')] = None,
     exclude: Annotated[list[str] | None, QueryParameter(description="may come several times")] = None,
+    context: Annotated[
+        str | None, QueryParameter(description='JSON, for example {"device": "mobile"}')
+    ] = None,
     trace: Trace = False,
 ) -> Response[Slate]:
     """The same as POST, for browsers and caches."""
-    answer = engine.recommend(user, n, where=_conditions(where), exclude=exclude or ())
+    answer = engine.recommend(
+        user,
+        n,
+        where=_decoded("where", where, dict[str, Any], '{"genres": "Comedy"}'),
+        exclude=exclude or (),
+        context=_decoded("context", context, dict[str, str], '{"device": "mobile"}'),
+    )
     return _slate("recommend", answer, request, engine, metrics, user=user, trace=trace)
 
 
@@ -98,7 +110,7 @@ def similar(
     trace: Trace = False,
 ) -> Response[Slate]:
     """The best ``n`` items for somebody who has only seen this one."""
-    answer = engine.similar(str(data.item), data.n, where=data.where)
+    answer = engine.similar(str(data.item), data.n, where=data.where, context=data.context)
     return _slate("similar", answer, request, engine, metrics, trace=trace)
 
 
@@ -118,7 +130,7 @@ def rank(
 ) -> Response[Slate]:
     """The given items, best first; those that may not be shown are in ``left_out`` with the reason."""
     user = str(data.user)
-    answer = engine.rank(user, [str(item) for item in data.items])
+    answer = engine.rank(user, [str(item) for item in data.items], context=data.context)
     return _slate("rank", answer, request, engine, metrics, user=user, trace=trace)
 
 
@@ -132,7 +144,8 @@ def rank(
 def explain(data: JSONBody[ExplainRequest], request: AnyRequest, engine: TheEngine) -> Explanations:
     """Everything that is known about each item's way into the user's slate, or out of it."""
     user = str(data.user)
-    serving, found = engine.explain(user, [str(item) for item in data.items], data.n)
+    asked = [str(item) for item in data.items]
+    serving, found = engine.explain(user, asked, data.n, context=data.context)
     items = [answers.item_explanation(each) for each in found]
     return Explanations(request_id(request), serving.facts.number, user, items)
 
@@ -146,7 +159,7 @@ async def events(
     A batch is accepted whole or not at all.
     """
     serving = engine.serving
-    batch = accepted(serving.codes, data)
+    batch = accepted(serving.codes, serving.contexts.names, data)
     known = serving.pipeline.items.positions(event.item for event in batch) >= 0
     is_new = await asyncio.wrap_future(engine.store.submit(batch))
     metrics.accepted(is_new)
@@ -256,15 +269,14 @@ def _slate(
     return Response(slate, background=BackgroundTask(afterwards))
 
 
-def _conditions(where: str | None) -> dict[str, Any] | None:
-    if not where:
+def _decoded(field: str, text: str | None, kind: type[T], example: str) -> T | None:
+    """What a parameter of a URL says as JSON."""
+    if not text:
         return None
     try:
-        return msgspec.json.decode(where, type=dict[str, Any])
+        return msgspec.json.decode(text, type=kind)
     except msgspec.DecodeError as error:
-        raise InvalidRequestError(
-            "where", f'must be a JSON object, for example {{"genres": "Comedy"}} ({error})'
-        ) from error
+        raise InvalidRequestError(field, f"must be a JSON object, for example {example} ({error})") from error
 
 
 async def _mark(engine: Engine, item: str, *, deleted: bool) -> ItemState:

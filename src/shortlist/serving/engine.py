@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from shortlist.base.columns import AT, AVAILABLE, EVENT, ITEM, VALUE
+from shortlist.base.columns import AT, AVAILABLE, CONTEXT, EVENT, ITEM, USER, VALUE
+from shortlist.base.contexts import Contexts, from_text
 from shortlist.base.errors import NotFoundError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries, Ragged
-from shortlist.base.types import Mask, Positions
+from shortlist.base.types import Mask, Positions, Rows
 from shortlist.pipeline.explain import explain
 from shortlist.pipeline.explanation import Explanation
 from shortlist.pipeline.path import Pipeline
 from shortlist.pipeline.release import Release
 from shortlist.pipeline.slate import Slates
 from shortlist.storage.releases import ReleaseFacts
-from shortlist.storage.store import EventStore
+from shortlist.storage.store import AcceptedEvent, EventStore
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Serving:
     facts: ReleaseFacts
     release: Release
     codes: Mapping[str, int]  # event name -> code
+    strangers: dict[str, int] = field(default_factory=dict)  # numbers of users whom the release does not know
     followed: int = 0  # the store's sequence up to which the features of items know what happened
     clock: int = 0  # the newest moment that was asked or became known: no request is asked before it
     state: tuple[int, Mask | None] = (0, None)  # the store's count of deletions, and the items that it leaves
@@ -43,6 +45,22 @@ class Serving:
     def pipeline(self) -> Pipeline:
         """The request path of the release."""
         return self.release.pipeline
+
+    @property
+    def contexts(self) -> Contexts:
+        """What events and requests may say."""
+        return self.pipeline.features.facts.contexts
+
+    def numbers(self, users: Iterable[str]) -> Rows:
+        """A number for each user: the row of the release's histories, or one above all rows."""
+        rows, strangers = self.release.users, self.strangers
+        return np.array(
+            [
+                rows[user] if user in rows else strangers.setdefault(user, len(rows) + len(strangers))
+                for user in users
+            ],
+            np.int64,
+        )
 
 
 @dataclass(frozen=True)
@@ -121,7 +139,19 @@ class Engine:
             codes = np.array([serving.codes.get(name, -1) for name in frame[EVENT]], np.int16)
             known = (positions >= 0) & (codes >= 0)
             values = frame[VALUE].fill_null(np.nan).to_numpy()
-            live.add(positions[known], frame[AT].to_numpy()[known], codes[known], values[known])
+            said = (
+                serving.contexts.codes([from_text(text) for text in frame[CONTEXT]])
+                if serving.contexts.names
+                else None
+            )
+            live.add(
+                positions[known],
+                frame[AT].to_numpy()[known],
+                codes[known],
+                values[known],
+                users=serving.numbers(frame[USER].filter(known)) if live.tells_users_apart else None,
+                context=None if said is None else said[known],
+            )
             serving.clock = max(serving.clock, int(frame[AVAILABLE][-1]))  # stamps grow
         serving.followed = newest
 
@@ -132,28 +162,41 @@ class Engine:
         *,
         where: Mapping[str, Any] | None = None,
         exclude: Iterable[str] = (),
+        context: Mapping[str, str] | None = None,
     ) -> Answer:
-        """The slate of ``user``, without the items ``exclude`` (unknown ones do not matter)."""
+        """The slate of ``user``, without the items ``exclude`` (unknown ones do not matter).
+
+        ``context`` is what the request says of itself (see ``Event.context``): InvalidRequestError where a name is
+        not declared; a word that the log had not counts as unsaid.
+        """
         serving = self.serving
         live = _without(serving, serving.pipeline.items.positions(exclude))
-        queries = self._queries(serving, user)
+        queries = self._queries(serving, user, context)
         return Answer(serving, serving.pipeline.recommend(queries, n, where=where, live=live))
 
-    def similar(self, item: str, n: int, *, where: Mapping[str, Any] | None = None) -> Answer:
+    def similar(
+        self,
+        item: str,
+        n: int,
+        *,
+        where: Mapping[str, Any] | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Items for somebody who did nothing but see ``item``, which itself is left out. NotFoundError."""
         serving = self.serving
         anchor = _position(serving, item)
-        queries = Queries(Histories.of([[anchor]], at=[[now() - 1]]), np.array([now()]))
+        said = serving.contexts.asked(context)
+        queries = Queries(Histories.of([[anchor]], at=[[now() - 1]]), np.array([now()]), said)
         live = _without(serving, np.array([anchor], np.int32))
         return Answer(serving, serving.pipeline.recommend(queries, n, where=where, live=live))
 
-    def rank(self, user: str, items: Sequence[str]) -> Answer:
+    def rank(self, user: str, items: Sequence[str], *, context: Mapping[str, str] | None = None) -> Answer:
         """The given ``items`` that are known, not deleted and not filtered, best first for ``user``."""
         serving = self.serving
         positions = serving.pipeline.items.positions(items)
         known = np.unique(positions[positions >= 0])
         given = Ragged(np.array([0, len(known)]), known)
-        slates = serving.pipeline.rank(self._queries(serving, user), given, live=serving.live)
+        slates = serving.pipeline.rank(self._queries(serving, user, context), given, live=serving.live)
         left_out = {
             item: _why_not(serving, position)
             for item, position in zip(items, positions.tolist(), strict=True)
@@ -161,11 +204,13 @@ class Engine:
         }
         return Answer(serving, slates, left_out)
 
-    def explain(self, user: str, items: Sequence[str], n: int) -> tuple[Serving, list[Explanation]]:
+    def explain(
+        self, user: str, items: Sequence[str], n: int, *, context: Mapping[str, str] | None = None
+    ) -> tuple[Serving, list[Explanation]]:
         """Why each of ``items`` is in the slate of ``n`` for ``user``, or why not. NotFoundError."""
         serving = self.serving
         positions = np.array([_position(serving, item) for item in items], np.int32)
-        queries = self._queries(serving, user)
+        queries = self._queries(serving, user, context)
         return serving, explain(serving.pipeline, queries, positions, n, live=serving.live)
 
     def history(self, serving: Serving, user: str) -> Histories:
@@ -177,39 +222,45 @@ class Engine:
         items = serving.pipeline.items.positions(event.item for event in recent)
         codes = [serving.codes.get(event.event, -1) for event in recent]
         newer = [
-            (item, event.at, code, np.nan if event.value is None else event.value)
+            (item, code, event)
             for item, code, event in zip(items.tolist(), codes, recent, strict=True)
             if item >= 0 and code >= 0
         ]
-        return _continued(past, newer) if newer else past
+        return _continued(past, newer, serving.contexts) if newer else past
 
     def item(self, key: str) -> tuple[Serving, int]:
         """The release in service and the position of the item ``key`` in it. NotFoundError."""
         serving = self.serving
         return serving, _position(serving, key)
 
-    def _queries(self, serving: Serving, user: str) -> Queries:
-        """One row: ``user``, now. Events of clocks that run ahead are not hidden from their own author.
+    def _queries(self, serving: Serving, user: str, context: Mapping[str, str] | None = None) -> Queries:
+        """One row: ``user``, now, in a context. Events of clocks that run ahead are not hidden from their own author.
 
         A clock that stepped back is not believed: a request comes after all that is known and was asked.
         """
+        said = serving.contexts.asked(context)
         history = replace(self.history(serving, user), users=np.array([user]))
         newest = int(history.at[-1]) + 1 if len(history.at) else 0
         serving.clock = max(now(), newest, serving.clock)
-        return Queries(history, np.array([serving.clock]))
+        return Queries(history, np.array([serving.clock]), said)
 
 
-def _continued(past: Histories, newer: list[tuple[int, int, int, float]]) -> Histories:
-    """The one row ``past`` with newer (item, at, code, value), sorted by time; ties in order of arrival."""
-    items, at, codes, values = zip(*newer, strict=True)
-    moments = np.concatenate([past.at, np.array(at, np.int64)])
+def _continued(past: Histories, newer: list[tuple[int, int, AcceptedEvent]], contexts: Contexts) -> Histories:
+    """The one row ``past`` with newer (item, code, event), sorted by time; ties in order of arrival."""
+    items, codes, events = zip(*newer, strict=True)
+    moments = np.concatenate([past.at, np.array([event.at for event in events], np.int64)])
+    values = [np.nan if event.value is None else event.value for event in events]
     order = np.argsort(moments, kind="stable")
+    said = contexts.codes([*[None] * len(past.items), *(event.context for event in events)])
+    if said is not None and past.context is not None:
+        said[: len(past.items)] = past.context
     return Histories(
         offsets=np.array([0, len(order)]),
         items=np.concatenate([past.items, np.array(items, np.int32)])[order],
         at=moments[order],
         event=np.concatenate([past.event, np.array(codes, np.int16)])[order],
         value=np.concatenate([past.value, np.array(values, np.float32)])[order],
+        context=None if said is None else said[order],
     )
 
 

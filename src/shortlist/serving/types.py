@@ -21,6 +21,13 @@ Conditions = Annotated[
         'as in {"genres": ["Comedy", "Drama"], "year": {"min": 1990, "max": 1999}}',
     ),
 ]
+ContextWords = Annotated[
+    dict[Text, Text],
+    Meta(
+        description='what is known besides: the contexts that the System declares, as in {"device": "mobile"}; '
+        "a word that was never seen counts as unsaid",
+    ),
+]
 ItemKeys = Annotated[list[ItemKey], Meta(max_length=MOST)]
 SomeItemKeys = Annotated[list[ItemKey], Meta(min_length=1, max_length=MOST, examples=[["50", "181"]])]
 
@@ -36,6 +43,7 @@ class RecommendRequest(Query):
     n: Count = 20
     where: Conditions | None = None
     exclude: Annotated[ItemKeys, Meta(description="items that must not come")] = []
+    context: ContextWords | None = None
 
 
 class SimilarRequest(Query):
@@ -44,6 +52,7 @@ class SimilarRequest(Query):
     item: ItemKey
     n: Count = 20
     where: Conditions | None = None
+    context: ContextWords | None = None
 
 
 class RankRequest(Query):
@@ -51,6 +60,7 @@ class RankRequest(Query):
 
     user: UserKey
     items: SomeItemKeys
+    context: ContextWords | None = None
 
 
 class ExplainRequest(Query):
@@ -59,6 +69,7 @@ class ExplainRequest(Query):
     user: UserKey
     items: SomeItemKeys
     n: Count = 20
+    context: ContextWords | None = None
 
 
 class EventRequest(Query):
@@ -86,6 +97,7 @@ class EventRequest(Query):
         ]
         | None
     ) = None
+    context: ContextWords | None = None
 
 
 class SlateItem(Struct):

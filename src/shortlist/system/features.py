@@ -105,6 +105,11 @@ class Feature(Definition):
         """The attribute or context that divides the owner's events; None: all of them together."""
         return None if isinstance(self.by, str) else self.by[1]
 
+    @property
+    def context(self) -> str | None:
+        """The context that divides an item's events, if one does."""
+        return self.per if self.owner == "item" and isinstance(self.per, str) else None
+
     def _words(self) -> Iterator[str]:
         yield self.owner
         if self.per:
