@@ -7,7 +7,7 @@ microsecond before t. Now is what was last materialized into the online store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Moments
 from shortlist.features.block import Block
 from shortlist.system.feast import FeastView
+from shortlist.system.features import Definition
 
 NUMBERS = {"INT32", "INT64", "FLOAT", "DOUBLE", "BOOL"}  # value types that are numbers
 WHOLE = {"INT32", "INT64"}
@@ -34,6 +35,7 @@ class FeastBlock(Block):
     def __init__(self, view: FeastView, items: Items, *, past: bool) -> None:
         self.view, self.items, self.past = view, items, past
         self.names = view.names
+        self.definitions = [view] * len(self.names)
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
         """One question for all candidates; NaN where Feast has no value, or a query does not say who asks.
@@ -65,6 +67,19 @@ class FeastBlock(Block):
         if self.past:
             return opened.as_of(asked, moments[pairs % max(len(moments), 1)])[back]
         return opened.now(asked)[back]
+
+
+def must_be_applied(definitions: Iterable[Definition]) -> None:
+    """Raise DeclarationError with everything that Feast does not know, MissingExtraError where it is not here."""
+    problems: list[str] = []
+    for each in definitions:
+        if isinstance(each, FeastView):
+            try:
+                open_view(each)
+            except DeclarationError as error:
+                problems += error.problems
+    if problems:
+        raise DeclarationError(problems)
 
 
 @lru_cache
