@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from shortlist.system.event import Event as Event
     from shortlist.system.event import Objective as Objective
     from shortlist.system.features import Among as Among
+    from shortlist.system.feast import FeastView as FeastView
     from shortlist.system.features import Automatic as Automatic
     from shortlist.system.features import Band as Band
     from shortlist.system.features import Count as Count
@@ -90,6 +91,7 @@ _HOME = {
     "Event": "system.event",
     "Objective": "system.event",
     "Among": "system.features",
+    "FeastView": "system.feast",
     "Automatic": "system.features",
     "Band": "system.features",
     "Count": "system.features",

@@ -69,13 +69,23 @@ def check(
 
 
 @app.command()
-def features(file: File) -> None:
+def features(
+    file: File,
+    export_feast: Annotated[
+        Path | None,
+        typer.Option(help="Write those of items and users into this new folder, as a Feast repository."),
+    ] = None,
+) -> None:
     """Show every feature of the ingested system: its owner, its window, how often it is known, an example."""
-    from shortlist.cli.show import show_features
+    from shortlist.cli.show import show_feast_export, show_features
     from shortlist.project import verbs
     from shortlist.project.project import open_project
 
-    show_features(out, verbs.features(open_project(file)))
+    project = open_project(file)
+    if export_feast:
+        show_feast_export(out, verbs.export_feast(project, export_feast), export_feast)
+    else:
+        show_features(out, verbs.features(project))
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -14,6 +15,7 @@ from shortlist.data.check import Problem
 from shortlist.data.ingest import IngestReport
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.evaluation.report.terminal import show
+from shortlist.features.feast_export import Exported
 from shortlist.features.parity import Parity
 from shortlist.features.table import Column
 from shortlist.storage.home import Home
@@ -58,6 +60,18 @@ def show_features(out: Console, columns: Sequence[Column]) -> None:
         example = "" if each.example is None else f"{each.example:.4g}"
         table.add_row(escape(each.name), each.kind, each.owner, each.window, f"{each.known:.0%}", example)
     out.print(table)
+
+
+def show_feast_export(out: Console, exported: Exported, folder: Path) -> None:
+    """What was written and what was not, and the commands that bring it into Feast."""
+    out.print(
+        f"Wrote {len(exported.items)} features of items and {len(exported.users)} of users to [bold]{folder}[/bold]."
+    )
+    if exported.left_out:
+        names = escape(", ".join(exported.left_out))
+        out.print(f"[dim]Not of an item or a user alone, so not in it: {names}[/dim]", soft_wrap=True)
+    day = exported.at.astype("datetime64[D]")
+    out.print(f"  cd {folder} && feast apply && feast materialize {day}T00:00:00 {day + 1}T00:00:00", soft_wrap=True)
 
 
 def show_ingest(out: Console, report: IngestReport, home: Home) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from shortlist.base.contexts import NO_CONTEXTS, Contexts
-from shortlist.base.errors import ReleaseError
+from shortlist.base.errors import ReleaseError, UnavailableError
 from shortlist.base.files import load_array, read_json, save_arrays, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
@@ -20,6 +20,7 @@ from shortlist.features.affinity import AffinityBlock
 from shortlist.features.automatic import automatic
 from shortlist.features.block import Block
 from shortlist.features.catalogue import AgeBlock, CatalogueBlock
+from shortlist.features.feast import FeastBlock, must_be_applied
 from shortlist.features.fitting import must_fit
 from shortlist.features.item import ItemBlock, ItemReaders, LiveItems, as_of
 from shortlist.features.ready import ReadyBlock
@@ -29,6 +30,7 @@ from shortlist.features.taste import TasteBlock
 from shortlist.features.user import UserBlock
 from shortlist.features.words import named
 from shortlist.system.event import Event
+from shortlist.system.feast import FeastView
 from shortlist.system.features import (
     Automatic,
     Definition,
@@ -105,6 +107,7 @@ class Features:
         for each in system.features:
             definitions += automatic(events, items, contexts) if isinstance(each, Automatic) else [each]
         must_fit(definitions, items)
+        must_be_applied(definitions)
         facts = Facts(
             sources=tuple(source.name for source in system.sources),
             events=events,
@@ -125,9 +128,17 @@ class Features:
         """The readers of now, to which a server tells what happens."""
         return self.readers if isinstance(self.readers, LiveItems) else None
 
-    def __call__(self, queries: Queries, candidates: Candidates) -> Floats:
-        """float32[candidates, names]."""
-        return np.concatenate([block.columns(queries, candidates) for block in self.blocks], axis=1)
+    def __call__(
+        self, queries: Queries, candidates: Candidates, degraded: list[str] | None = None
+    ) -> Floats:
+        """float32[candidates, names].
+
+        Raises UnavailableError where a block cannot answer; with ``degraded`` its columns are missing instead,
+        and the list is told.
+        """
+        return np.concatenate(
+            [_columns(block, queries, candidates, degraded) for block in self.blocks], axis=1
+        )
 
     def save(self, folder: Path) -> None:
         """The facts; readers are started again from the histories beside them."""
@@ -188,7 +199,21 @@ class Features:
         for part in dict.fromkeys(each.per for each in others if each.per is not None):
             mine = [each for each in others if each.per == part]
             blocks.append(AffinityBlock(mine, items, part, facts.codes))
+        past = not isinstance(self.readers, LiveItems)
+        blocks += [FeastBlock(each, items, past=past) for each in facts.definitions if isinstance(each, FeastView)]
         return [block for block in blocks if block.names]
+
+
+def _columns(
+    block: Block, queries: Queries, candidates: Candidates, degraded: list[str] | None
+) -> Floats:
+    try:
+        return block.columns(queries, candidates)
+    except UnavailableError as error:
+        if degraded is None:
+            raise
+        degraded.append(f"features {', '.join(block.names)}: {error}")
+        return np.full((len(candidates), len(block.names)), np.nan, np.float32)
 
 
 def _live(items: Items, facts: Facts, histories: Histories) -> LiveItems:

@@ -9,6 +9,7 @@ import numpy as np
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
+from shortlist.system.feast import FeastView
 from shortlist.system.features import Decayed, Definition, Feature, Windowed
 from shortlist.system.given import Context
 
@@ -60,4 +61,6 @@ def _words(definition: Definition) -> tuple[str, str]:
         if isinstance(definition, Decayed):
             return owner, f"half-life {definition.half_life}"
         return owner, definition.window if isinstance(definition, Windowed) else ""
+    if isinstance(definition, FeastView):
+        return definition.by, ""
     return "request" if isinstance(definition, Context) else "item", ""

@@ -237,7 +237,7 @@ def hydrate(pipeline: Pipeline, work: Work) -> None:
             scores[:, place] = source.fitted.score(encoded, rows, items)
     work.candidates = replace(work.candidates, scores=scores)
     if pipeline.ranker is not None:
-        work.features = pipeline.features(work.queries, work.candidates)
+        work.features = pipeline.features(work.queries, work.candidates, work.degraded)
 
 
 def rank(pipeline: Pipeline, work: Work) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shortlist.base.errors import DeclarationError, NotFoundError, ShortlistError
@@ -15,6 +15,7 @@ from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
 from shortlist.storage.store import EventStore
+from shortlist.system.feast import FeastView
 from shortlist.system.system import System
 
 
@@ -63,7 +64,10 @@ def open_project(file: Path) -> Project:
         raise DeclarationError(
             f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`"
         )
-    return Project(systems[0], file.resolve().parent, Home.open(home_folder(systems[0].name)))
+    root = file.resolve().parent
+    placed = [each.below(root) if isinstance(each, FeastView) else each for each in systems[0].features]
+    system = replace(systems[0], features=placed)
+    return Project(system, root, Home.open(home_folder(system.name)))
 
 
 def open_home(named: str | None) -> Home:

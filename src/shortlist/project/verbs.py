@@ -19,6 +19,8 @@ from shortlist.data.ingest import IngestReport
 from shortlist.data.ingest import ingest as ingest_data
 from shortlist.evaluation.evaluation import Evaluation, to_json
 from shortlist.evaluation.report.page import write_html
+from shortlist.features.feast import must_be_applied
+from shortlist.features.feast_export import Exported, export
 from shortlist.features.features import Features
 from shortlist.features.parity import Parity, compare
 from shortlist.features.table import Column, described
@@ -26,6 +28,7 @@ from shortlist.pipeline.release import save
 from shortlist.project.project import Project, opened
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
+from shortlist.system.feast import FeastView
 from shortlist.training.evaluate import Trial
 from shortlist.training.evaluate import evaluate as evaluate_system
 from shortlist.training.fit import Tell, fit
@@ -36,7 +39,12 @@ EXPOSURES = 90  # days
 
 def check(project: Project) -> list[Problem]:
     """Everything in which the declaration and the data disagree."""
-    return check_data(project.system, project.root)
+    problems = check_data(project.system, project.root)
+    try:
+        must_be_applied(project.system.features)
+    except DeclarationError as error:
+        problems += [Problem(severity="error", file="features", message=told) for told in error.problems]
+    return problems
 
 
 def ingest(project: Project) -> IngestReport:
@@ -77,7 +85,8 @@ def forget(home: Home, user: str) -> None:
 def parity(project: Project) -> Parity:
     """Replay the ingested log through both readers of features."""
     data, _ = dataset(project)
-    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    own = [each for each in project.system.features if not isinstance(each, FeastView)]  # the log has no more
+    fitted = Features.fit(replace(project.system, features=own), data.items, data.histories, data.contexts)
     return compare(fitted, data.histories)
 
 
@@ -86,6 +95,13 @@ def features(project: Project) -> list[Column]:
     data, _ = dataset(project)
     fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
     return described(fitted, data.histories)
+
+
+def export_feast(project: Project, folder: Path) -> Exported:
+    """Write the features of items and of users, as they are at the log's end, as a Feast repository."""
+    data, _ = dataset(project)
+    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    return export(project.system, fitted, data.histories, folder)
 
 
 def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Trial:

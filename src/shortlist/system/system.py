@@ -14,6 +14,7 @@ from shortlist.base.suggest import did_you_mean
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
 from shortlist.system.entity import Entity
 from shortlist.system.event import CLOCK, Event, Objective
+from shortlist.system.feast import FeastView
 from shortlist.system.features import Automatic, Band, Definition, Feature, Rate
 from shortlist.system.given import Context, ItemAttribute, Length
 
@@ -99,6 +100,8 @@ class System:
         for what in ("events", "objectives"):
             yield from _twice(what, [part.name for part in getattr(self, what)])
         yield from _twice("features", [each.name for each in self.features if isinstance(each, Feature)])
+        views = [each for each in self.features if isinstance(each, FeastView)]
+        yield from _twice("features", [name for view in views for name in view.names])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
         yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
 

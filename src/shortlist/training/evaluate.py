@@ -69,7 +69,7 @@ def evaluate(
         tell(f"replaying {contender.name}")
         found[contender.name] = replay(pipeline, questions)
         judged = _judged(system, contender, found[contender.name], pipeline, questions, split)
-        contenders.append(replace(judged, latency=latency(pipeline, questions), size_bytes=_size(pipeline)))
+        contenders.append(replace(judged, latency=latency(fitted, questions), size_bytes=_size(pipeline)))
     if system.rankers:
         contenders = _with_scoring(system, contenders, trained, split, histories)
     finalists = [each for each in contenders if each.kind == "pipeline"]
