@@ -139,6 +139,14 @@ class Allowed:
         inside = np.concatenate([[0], np.cumsum(places >= 0)])
         return Allowed(self.shared[known], Ragged(inside[self.hidden.offsets], places[places >= 0]))
 
+    def first(self, known: int | None) -> Allowed:
+        """The same over the first ``known`` items of the catalogue; None: all."""
+        if known is None or known >= len(self.shared):
+            return self
+        old = self.hidden.items < known
+        counts = np.concatenate([[0], np.cumsum(old)])
+        return Allowed(self.shared[:known], Ragged(counts[self.hidden.offsets], self.hidden.items[old]))
+
     def keep(self, rows: Rows, items: Positions) -> Mask:
         """Which (row, item) pairs are allowed."""
         count = np.int64(len(self.shared))

@@ -4,7 +4,8 @@
 
     queries ─▶ allow ─▶ encode ─▶ retrieve ─▶ merge ─▶ fill ─▶ hydrate ─▶ rank ─▶ arrange ─▶ slates
 
-Each stage is a function of the pipeline and the work at hand; ``RECOMMEND`` and ``RANK`` are lists of them.
+Each stage is a function of the pipeline and the work at hand; ``RECOMMEND``, ``SEARCH`` (which fills nothing
+up) and ``RANK`` are lists of them.
 Everything is columnar and works on batches: a request is a batch of one, evaluation a batch of thousands,
 and both go through this file.
 """
@@ -23,7 +24,7 @@ from shortlist.base.errors import InvalidRequestError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Candidates, Found, Queries, Ragged
-from shortlist.base.types import AnyArray, Floats, Mask, Positions
+from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
 from shortlist.features.features import Features
 from shortlist.pipeline.merge import fill_in, merged
 from shortlist.pipeline.slate import Slates, Stage
@@ -41,6 +42,20 @@ class Placed:
     name: str
     quota: int
     fitted: FittedSource
+    known: int | None = None  # it knows the items before this position; None: all
+
+    def search(self, encoded: Any, n: int, allowed: Allowed) -> Found:
+        """At least the quota of those allowed items that it knows."""
+        return self.fitted.search(encoded, max(self.quota, n), allowed.first(self.known))
+
+    def score(self, encoded: Any, rows: Rows, items: Positions) -> Floats:
+        """Its score of each pair; NaN for items that it does not know."""
+        if self.known is None:
+            return self.fitted.score(encoded, rows, items)
+        old = items < self.known
+        scores = np.full(len(items), np.nan, np.float32)
+        scores[old] = self.fitted.score(encoded, rows[old], items[old])
+        return scores
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,17 @@ class Pipeline:
         that are not deleted. Raises InvalidRequestError that names the field.
         """
         return self._run(RECOMMEND, queries, n, self.shared(where, live))
+
+    def search(
+        self,
+        queries: Queries,
+        n: int = 20,
+        *,
+        where: Mapping[str, Any] | None = None,
+        live: Mask | None = None,
+    ) -> Slates:
+        """What answers to what ``queries`` ask with (``Queries.sought``): only what a source found, up to ``n``."""
+        return self._run(SEARCH, queries, n, self.shared(where, live))
 
     def rank(self, queries: Queries, given: Ragged, *, live: Mask | None = None) -> Slates:
         """The given candidates of each query that filters allow, best value first."""
@@ -133,7 +159,9 @@ class Pipeline:
             values=work.values,
             probabilities=work.probabilities,
             found=kept.found,
+            scores=kept.scores,
             because=because(self, work),
+            sayings=sayings(self, work),
             stages=tuple(work.trace),
             degraded=tuple(work.degraded),
         )
@@ -199,7 +227,7 @@ def retrieve(pipeline: Pipeline, work: Work) -> None:
     for place, encoded in list(work.encoded.items()):
         source = pipeline.sources[place]
         with work.without_if_unavailable(place, source):
-            work.found[place] = source.fitted.search(encoded, max(source.quota, work.n), work.allowed)
+            work.found[place] = source.search(encoded, work.n, work.allowed)
 
 
 def merge(pipeline: Pipeline, work: Work) -> None:
@@ -234,7 +262,7 @@ def hydrate(pipeline: Pipeline, work: Work) -> None:
     for place, encoded in list(work.encoded.items()):
         source = pipeline.sources[place]
         with work.without_if_unavailable(place, source):
-            scores[:, place] = source.fitted.score(encoded, rows, items)
+            scores[:, place] = source.score(encoded, rows, items)
     work.candidates = replace(work.candidates, scores=scores)
     if pipeline.ranker is not None:
         work.features = pipeline.features(work.queries, work.candidates, work.degraded)
@@ -259,6 +287,7 @@ def arrange(pipeline: Pipeline, work: Work) -> None:
 
 
 RECOMMEND: tuple[StageFunction, ...] = (allow, encode, retrieve, merge, fill, hydrate, rank, arrange)
+SEARCH: tuple[StageFunction, ...] = (allow, encode, retrieve, merge, hydrate, rank, arrange)
 RANK: tuple[StageFunction, ...] = (allow, encode, take_given, hydrate, rank)
 
 
@@ -271,3 +300,18 @@ def because(pipeline: Pipeline, work: Work) -> Positions:
         if len(open_):
             reasons[open_] = pipeline.sources[place].fitted.because(encoded, rows[open_], items[open_])
     return reasons
+
+
+def sayings(pipeline: Pipeline, work: Work) -> tuple[str, ...]:
+    """What the sources that found an entry have to say about it, in one phrase; often nothing."""
+    rows, items, found = work.candidates.rows, work.candidates.items, work.candidates.found
+    phrases: list[list[str]] = [[] for _ in rows]
+    for place, encoded in work.encoded.items():
+        fitted = pipeline.sources[place].fitted
+        if type(fitted).says is FittedSource.says:
+            continue
+        mine = np.flatnonzero(found[:, place])
+        said = fitted.says(encoded, rows[mine], items[mine])
+        for entry, phrase in zip(mine.tolist(), said, strict=True):
+            phrases[entry] += [phrase] if phrase else []
+    return tuple("; ".join(each) for each in phrases)

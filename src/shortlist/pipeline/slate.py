@@ -29,7 +29,9 @@ class Slates:
     values: Floats  # float32[entries], the value model's
     probabilities: Floats  # float32[entries, objectives]; no columns without a ranker
     found: Mask  # bool[entries, sources]; no source: filled in from popularity
+    scores: Floats  # float32[entries, sources], every source's own score
     because: Positions  # int32[entries], the history item that best explains the entry; -1: none
+    sayings: tuple[str, ...]  # what the sources say about the entry; often empty
     stages: tuple[Stage, ...]
     degraded: tuple[str, ...]  # what was left out, and why; empty when all went well
 
@@ -42,7 +44,9 @@ class Slates:
             self.values[span],
             self.probabilities[span],
             self.found[span],
+            self.scores[span],
             self.because[span],
+            self.sayings[span],
             self.stages,
             self.degraded,
         )
@@ -52,7 +56,7 @@ class Slates:
         """Blocks of rows one after the other; their stages added up."""
         if len(blocks) == 1:
             return blocks[0]
-        columns = ("rows", "items", "values", "probabilities", "found", "because")
+        columns = ("rows", "items", "values", "probabilities", "found", "scores", "because")
         stages = tuple(
             Stage(
                 same[0].name, sum(s.before for s in same), sum(s.after for s in same), sum(s.ms for s in same)
@@ -61,4 +65,5 @@ class Slates:
         )
         degraded = tuple(dict.fromkeys(note for block in blocks for note in block.degraded))
         parts = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in columns}
-        return cls(**parts, stages=stages, degraded=degraded)
+        said = tuple(phrase for block in blocks for phrase in block.sayings)
+        return cls(**parts, sayings=said, stages=stages, degraded=degraded)

@@ -81,6 +81,7 @@ class FittedWords(FittedSource):
             on, vocabulary, rarity, usual, weights,
         )  # fmt: skip
         self.by_word = weights.T.tocsr()
+        self.words = tuple(vocabulary)
 
     def encode(self, queries: Queries) -> Asked:
         """The words that were asked with, or those of the newest items of the history."""
@@ -115,6 +116,14 @@ class FittedWords(FittedSource):
         """The sum over the asked words; 0 where an item has none of them."""
         product: AnyArray = encoded.words[rows].multiply(self.weights[items]).sum(axis=1)
         return np.asarray(product, np.float32).ravel()
+
+    def says(self, encoded: Asked, rows: Rows, items: Positions) -> list[str]:
+        """The asked words that each item has."""
+        shared = encoded.words[rows].multiply(self.weights[items]).tocsr()
+        spans = zip(shared.indptr[:-1].tolist(), shared.indptr[1:].tolist(), strict=True)
+        return [
+            "says " + ", ".join(self.words[c] for c in shared.indices[a:b]) if a < b else "" for a, b in spans
+        ]
 
     def grown(self, items: Items, known: int) -> FittedWords:
         """The same with the items from position ``known`` on, weighed by what is usual among the old ones."""

@@ -69,6 +69,10 @@ class FittedSource(Fitted):
         """The history item that speaks most for each (row, item) pair, int32[pairs]; -1: none."""
         return np.full(len(rows), -1, np.int32)
 
+    def says(self, encoded: Any, rows: Rows, items: Positions) -> Sequence[str]:  # noqa: ARG002
+        """A phrase for a person on each (row, item) pair, such as "looks 87% alike"; empty: nothing to say."""
+        return [""] * len(rows)
+
     def grown(self, items: Items, known: int) -> FittedSource | None:  # noqa: ARG002
         """The source with the items from position ``known`` on as well; None: it would have to learn again.
 
