@@ -20,6 +20,7 @@ import polars as pl
 from shortlist.base.columns import AT, EVENT, EVENT_ID, ITEM
 from shortlist.base.errors import DataError, DeclarationError, StoreError
 from shortlist.data import catalogue
+from shortlist.data.forgotten import Forgotten
 from shortlist.data.inputs import Input, MalformedError, Prepare
 from shortlist.data.ledger import Ledger
 from shortlist.data.log import Writer
@@ -100,6 +101,7 @@ class _Ingest:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.home.ledger)
+        self.forgotten = Forgotten(self.home)
         self.now = time.time_ns() // 1000
         self.reports: list[InputReport] = []
         self.warnings: list[str] = []
@@ -183,14 +185,15 @@ class _Ingest:
         """Every row of one input into the log or the quarantine."""
         event = rows.event
         seen, logged = Seen(), Logged(self.home, event)
-        count, added, known, unlisted = 0, 0, 0, 0
+        count, added, known, gone, unlisted = 0, 0, 0, 0, 0
         with (
             Writer(self.home, self.aside / "events") as writer,
             Quarantine(self.home, event.name, given.name, self.aside / "quarantine") as quarantine,
             bar(f"{event.name}: {given.name}", given.rows(), self.progress) as advance,
         ):
             for batch in read(rows.columns, rows.prepare):
-                good, bad = rows.split(batch)
+                good, bad = (each.filter(~self.forgotten.among(each)) for each in rows.split(batch))
+                gone += len(batch) - len(good) - len(bad)
                 numbers = good.select(identity(event).alias(NUMBER)).to_series()
                 first = seen.first(numbers.to_numpy(), *span(event, good))
                 if not first.all():
@@ -214,6 +217,7 @@ class _Ingest:
             rows=count,
             added=added,
             known=known,
+            forgotten=gone,
             unlisted=unlisted,
             quarantined=dict(quarantine.reasons),
         )

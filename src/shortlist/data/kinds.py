@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from shortlist.data.cells import careful_key, careful_moment, careful_number, quick_key, quick_moment
-from shortlist.system.entity import Attribute, Category, Number, Tags, Text, Time, Year
+from shortlist.system.entity import Attribute, Category, Number, Tags, Text, Time, Vector, Year
 
 LOOK = 10_000  # cells decide the kind
 MOST = 0.95  # of them read as numbers, or times, are enough
@@ -15,15 +15,15 @@ ENOUGH = 50
 
 
 def kind_name(attribute: Attribute) -> str:
-    """What the schema calls an attribute's kind: number, category, text, tags, year or time."""
+    """What the schema calls an attribute's kind: number, category, text, tags, year, time or vector."""
     return type(attribute).__name__.lower()
 
 
 def inferred(name: str, cells: pl.Series) -> Attribute:
     """The kind of an attribute that is declared by its column only.
 
-    ``title`` is text. Otherwise the column's type says: numbers, times, lists (tags). Words are numbers or
-    times where nearly all can be read so, tags where bars are between them, text where cells are long or
+    ``title`` is text. Otherwise the column's type says: numbers, times, lists (of fractions a vector, else tags).
+    Words are numbers or times where nearly all can be read so, tags where bars are between them, text where cells are long or
     nearly all different, else a category.
     """
     kind = cells.dtype
@@ -34,7 +34,7 @@ def inferred(name: str, cells: pl.Series) -> Attribute:
     elif kind.is_temporal():
         chosen = Time
     elif kind.is_nested():
-        chosen = Tags
+        chosen = Vector if isinstance(kind, pl.List | pl.Array) and kind.inner.is_float() else Tags
     else:
         chosen = _of_words(careful_key(cells.cast(pl.String).drop_nulls().head(LOOK)).drop_nulls())
     return chosen(cells.name)
@@ -54,8 +54,8 @@ def _of_words(cells: pl.Series) -> type[Attribute]:
 
 
 def typed(attribute: Attribute, cells: pl.Series) -> pl.Series:
-    """The attribute's column: Float64 (number, year), String (category, text), List[String] (tags), or Int64
-    microseconds (time); null where a cell cannot be read so.
+    """The attribute's column: Float64 (number, year), String (category, text), List[String] (tags),
+    List[Float32] (vector), or Int64 microseconds (time); null where a cell cannot be read so.
     """
     match attribute:
         case Number():
@@ -70,6 +70,8 @@ def typed(attribute: Attribute, cells: pl.Series) -> pl.Series:
             )
         case Tags(separator=separator):
             return _tags(cells, separator)
+        case Vector():
+            return _vector(cells)
         case _:
             return careful_key(_one(cells, quick_key(cells.name, cells.dtype)))
 
@@ -108,3 +110,17 @@ def _tags(cells: pl.Series, separator: str) -> pl.Series:
         lists = _one(cells, quick_key(cells.name, cells.dtype)).str.split(separator)
     tags = pl.element().str.strip_chars()
     return lists.list.eval(tags.filter(tags != ""))
+
+
+def _vector(cells: pl.Series) -> pl.Series:
+    """Lists of finite numbers, or words such as "[0.5, 1]", as long as most are."""
+    if cells.dtype.is_nested():
+        lists = cells.cast(pl.List(pl.Float32), strict=False)
+    else:
+        parts = cells.cast(pl.String, strict=False).str.strip_chars(" []").str.split(",")
+        lists = parts.list.eval(pl.element().str.strip_chars()).cast(pl.List(pl.Float32), strict=False)
+    lengths = lists.list.len()
+    usual = max(lengths.drop_nulls().mode(), default=0)
+    finite = lists.list.eval(pl.element().is_finite().fill_null(False)).list.all()
+    whole = finite & (lengths == usual) & (lengths > 0)
+    return _one(lists.rename(cells.name), pl.when(whole).then(pl.col(cells.name)))

@@ -17,6 +17,7 @@ class InputReport:
     rows: int = 0  # read
     added: int = 0
     known: int = 0  # in the log already
+    forgotten: int = 0  # of people who were forgotten since they did it
     unlisted: int = 0  # added, but on items that the catalogue does not list
     quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
 
@@ -26,6 +27,8 @@ class InputReport:
         facts = [f"{self.rows:,} rows of {self.file}", f"{self.added:,} added"]
         if self.known:
             facts.append(f"{self.known:,} known already")
+        if self.forgotten:
+            facts.append(f"{self.forgotten:,} left out (of people who were forgotten)")
         if self.quarantined:
             reasons = ", ".join(
                 f"{count:,} {reason}" for reason, count in Counter(self.quarantined).most_common()

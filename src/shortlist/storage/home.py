@@ -8,6 +8,7 @@
     events/compacted.json        up to which sequence the store's events are in the log
     quarantine/                  rows that could not be used, with reasons
     ingested.json                which inputs were read already
+    forgotten.json               who was forgotten and when, as numbers: tables do not bring them back
     state.db                     events the server accepted, deleted items, exposures (SQLite)
     evaluation/                  the newest evaluation: report.html, evaluation.json
     releases/0007/               immutable releases
