@@ -23,8 +23,8 @@ def inferred(name: str, cells: pl.Series) -> Attribute:
     """The kind of an attribute that is declared by its column only.
 
     ``title`` is text. Otherwise the column's type says: numbers, times, lists (of fractions a vector, else tags).
-    Words are numbers or times where nearly all can be read so, tags where bars are between them, text where cells are long or
-    nearly all different, else a category.
+    Words are numbers or times where nearly all can be read so, tags where bars are between them, text where cells
+    are long or nearly all different, else a category.
     """
     kind = cells.dtype
     if name == "title":
