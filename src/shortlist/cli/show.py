@@ -71,7 +71,8 @@ def show_feast_export(out: Console, exported: Exported, folder: Path) -> None:
         names = escape(", ".join(exported.left_out))
         out.print(f"[dim]Not of an item or a user alone, so not in it: {names}[/dim]", soft_wrap=True)
     day = exported.at.astype("datetime64[D]")
-    out.print(f"  cd {folder} && feast apply && feast materialize {day}T00:00:00 {day + 1}T00:00:00", soft_wrap=True)
+    span = f"{day}T00:00:00 {day + 1}T00:00:00"
+    out.print(f"  cd {folder} && feast apply && feast materialize {span}", soft_wrap=True)
 
 
 def show_ingest(out: Console, report: IngestReport, home: Home) -> None:

@@ -128,9 +128,7 @@ class Features:
         """The readers of now, to which a server tells what happens."""
         return self.readers if isinstance(self.readers, LiveItems) else None
 
-    def __call__(
-        self, queries: Queries, candidates: Candidates, degraded: list[str] | None = None
-    ) -> Floats:
+    def __call__(self, queries: Queries, candidates: Candidates, degraded: list[str] | None = None) -> Floats:
         """float32[candidates, names].
 
         Raises UnavailableError where a block cannot answer; with ``degraded`` its columns are missing instead,
@@ -200,13 +198,12 @@ class Features:
             mine = [each for each in others if each.per == part]
             blocks.append(AffinityBlock(mine, items, part, facts.codes))
         past = not isinstance(self.readers, LiveItems)
-        blocks += [FeastBlock(each, items, past=past) for each in facts.definitions if isinstance(each, FeastView)]
+        views = [each for each in facts.definitions if isinstance(each, FeastView)]
+        blocks += [FeastBlock(view, items, past=past) for view in views]
         return [block for block in blocks if block.names]
 
 
-def _columns(
-    block: Block, queries: Queries, candidates: Candidates, degraded: list[str] | None
-) -> Floats:
+def _columns(block: Block, queries: Queries, candidates: Candidates, degraded: list[str] | None) -> Floats:
     try:
         return block.columns(queries, candidates)
     except UnavailableError as error:
