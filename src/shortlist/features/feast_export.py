@@ -72,7 +72,7 @@ def export(system: System, features: Features, histories: Histories, folder: Pat
     nobody, everything = Histories.empty(1), np.arange(len(features.items))
     items = _table(features, "item", nobody, everything * 0, everything, histories.end)
     people = np.arange(len(histories))
-    users = _table(features, "user", histories, people, people * 0, histories.end)
+    users = _table(features, "user", histories, people, people * 0, histories.end) if system.user else {}
     if not items and not users:
         raise DataError("no feature belongs to items or users alone: there is nothing that Feast could keep")
     exported = Exported(
@@ -85,7 +85,7 @@ def export(system: System, features: Features, histories: Histories, folder: Pat
     text = HEAD.format(system=system.name, at=f"{exported.at} UTC")
     (folder / "data").mkdir(parents=True)
     for owner, entity, columns in (("item", system.item, items), ("user", system.user, users)):
-        if columns:
+        if entity and columns:
             table = pl.DataFrame({entity.key: keys[owner], **columns}).with_columns(
                 pl.col(name).fill_nan(None) for name in columns
             )
