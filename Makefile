@@ -4,8 +4,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+FEAST := .venv-feast
 
-.PHONY: demo test lint types imports unit format bench clean help
+.PHONY: demo test lint types imports unit test-feast feast format bench clean help
 
 help:
 	@echo "make demo     films for people: fetch MovieLens 100K, learn, evaluate, serve"
@@ -16,7 +17,7 @@ help:
 demo: $(VENV)/demo
 	$(BIN)/shortlist up examples/movies.py
 
-test: lint types imports unit
+test: lint types imports unit test-feast
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -31,12 +32,18 @@ imports: $(VENV)/dev
 unit: $(VENV)/dev
 	$(BIN)/pytest -n 2 --dist loadfile
 
+# Feast pins older libraries than ours and is large, so it has an environment of its own.
+test-feast: feast
+	FEAST_USAGE=False $(FEAST)/bin/pytest tests/features/test_feast*.py
+
+feast: $(FEAST)/ready
+
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
+	rm -rf $(VENV) $(FEAST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
 
 $(VENV)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -52,3 +59,8 @@ $(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/pip pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/demo
+
+$(FEAST)/ready: pyproject.toml constraints-feast.txt
+	$(PYTHON) -m venv $(FEAST)
+	$(FEAST)/bin/python -m pip install --quiet --progress-bar on --constraint constraints-feast.txt --editable '.[feast]' pytest
+	@touch $@
