@@ -93,6 +93,16 @@ class Histories:
         early = self.at < limit
         return self.where(early if self.known is None else early & (self.known <= limit))
 
+    def of_kind(self, code: int) -> Histories:
+        """The same rows with only one kind of event; made once, since several features read it."""
+        if code not in self._kinds:
+            self._kinds[code] = self.where(self.event == code)
+        return self._kinds[code]
+
+    @cached_property
+    def _kinds(self) -> dict[int, Histories]:
+        return {}
+
     def last(self, n: int) -> Histories:
         """The newest ``n`` events of each row."""
         if not len(self.items) or int(self.lengths.max()) <= n:

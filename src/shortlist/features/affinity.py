@@ -12,12 +12,10 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats, Moments, Rows
 from shortlist.features.block import Block
 from shortlist.features.formulas import value
-from shortlist.features.taste import row_mean
-from shortlist.features.timeline import Timeline
-from shortlist.features.user import of_event
+from shortlist.features.own import Own, events_of, mean_of, of_event
 from shortlist.features.words import words_of
 from shortlist.system.event import Event
-from shortlist.system.features import Among, Feature, Mean, Part, Share, Window, Windowed
+from shortlist.system.features import Among, Feature, Mean, Part, Share, Window
 
 
 class AffinityBlock(Block):
@@ -29,71 +27,86 @@ class AffinityBlock(Block):
     definitions: Sequence[Feature]
 
     def __init__(
-        self, definitions: Sequence[Feature], items: Items, part: Part, codes: Mapping[Event, int]
+        self,
+        definitions: Sequence[Feature],
+        items: Items,
+        part: Part,
+        usual: Mapping[str, float],
+        codes: Mapping[Event, int],
     ) -> None:
         self.names = [each.name for each in definitions]
-        self.definitions, self.codes = definitions, codes
+        self.definitions, self.usual, self.codes = definitions, usual, codes
+        self.events = events_of(definitions)
         self.words = words_of(items, part)
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
-        """One look-up for each word of each candidate."""
-        place, code = self.words.of(candidates.items)
-        rows = candidates.rows[place]
-        count = np.bincount(place, minlength=len(candidates))
-        made: dict[tuple[Event, int | None], _RowWords] = {}
-        table = np.empty((len(candidates), len(self.names)), np.float32)
+        """Computed for each word of each history, and looked up for each word of each candidate."""
+        known = _RowWords(queries.histories, self.words)
+        readers = {event: self._readers(queries, event, known) for event in self.events}
+        table = np.empty((known.size, len(self.names)), np.float64)
         for column, each in enumerate(self.definitions):
-            newest = each.over.events if isinstance(each, Windowed) else None
-            if (each.event, newest) not in made:
-                made[each.event, newest] = _RowWords(self._history(queries, each.event, newest), self.words)
-            found = made[each.event, newest].value(each, rows, code, queries.at[rows])
-            total = np.bincount(place, weights=found, minlength=len(candidates))
-            table[:, column] = np.divide(total, count, out=np.full(len(candidates), np.nan), where=count > 0)
-        return table
+            table[:, column] = self._value(each, readers, known, queries.at)
+        place, code = self.words.of(candidates.items)
+        found = table.take(known.keys(candidates.rows[place], code), axis=0)
+        return _means(found, place, len(candidates))
 
-    def _history(self, queries: Queries, event: Event, newest: int | None) -> Histories:
+    def _readers(self, queries: Queries, event: Event, known: _RowWords) -> tuple[Own, Own]:
+        """Of each word of each row, and of the rows."""
         mine = of_event(queries.histories, event, self.codes)
-        return mine.last(newest) if newest else mine
+        events, code = self.words.of(mine.items)
+        keys = known.keys(mine.rows[events], code)
+        return Own(mine, queries.at, keys=keys, events=events, size=known.size), Own(mine, queries.at)
+
+    def _value(
+        self, each: Feature, readers: Mapping[Event, tuple[Own, Own]], known: _RowWords, t: Moments
+    ) -> AnyArray:
+        """The feature of each key."""
+        own, whole = readers[each.event]
+        keys, rows, t = np.arange(known.size), known.rows, t[known.rows]
+        match each:
+            case Share():
+                every = whole.counts(rows, t, each.over)
+                share: AnyArray = own.counts(keys, t, each.over) / np.maximum(every, 1)
+                return share
+            case Among():
+                return (own.counts(keys, t, each.over) > 0).astype(np.float64)
+            case Mean():
+                # drawn to the mean of the person, over what is not bounded by time
+                usual = mean_of(*whole.sums(rows, t, each.over if each.over.events else Window()))
+                valued, total = own.sums(keys, t, each.over)
+                mean: AnyArray = (total + each.smoothing * usual) / np.maximum(valued + each.smoothing, 1e-9)
+                return mean
+        return value(each, lambda event: readers[event][0], keys, t, self.usual.get(each.name, np.nan))
 
 
 class _RowWords:
-    """A reader whose keys are the (row, word) pairs that occur; one more key stands for those that do not."""
+    """The (row, word) pairs that occur, as keys; after them one key for each row, for its other words."""
 
     def __init__(self, histories: Histories, words: Words) -> None:
         event, code = words.of(histories.items)
-        self.size = max(words.size, 1)
-        self.pairs, keys = np.unique(histories.rows[event] * self.size + code, return_inverse=True)
-        self.reader = Timeline(
-            keys,
-            histories.at[event],
-            histories.value[event],
-            len(self.pairs) + 1,
-            others=histories.items[event],
-        )
-        self.whole = Timeline.of(histories)
-        self.histories = histories
+        self._words = max(words.size, 1)
+        self._pairs = np.unique(histories.rows[event] * self._words + code)
+        self.rows = np.concatenate([self._pairs // self._words, np.arange(len(histories))])  # of each key
+        self.size = len(self.rows)
 
-    def value(self, feature: Feature, rows: Rows, code: AnyArray, t: Moments) -> AnyArray:
-        """The feature of each (row, word) at each t."""
-        window = feature.over if isinstance(feature, Windowed) and not feature.over.events else Window()
-        keys = self._keys(rows, code)
-        if isinstance(feature, Share):
-            part, every = self.reader.counts(keys, t, window), self.whole.counts(rows, t, window)
-            share: AnyArray = part / np.maximum(every, 1)
-            return share
-        if isinstance(feature, Among):
-            return (self.reader.counts(keys, t, window) > 0).astype(np.float64)
-        if isinstance(feature, Mean):
-            valued, total = self.reader.sums(keys, t, window)
-            usual = row_mean(self.histories.offsets, self.histories.value)[rows]
-            mean: AnyArray = (total + feature.smoothing * usual) / np.maximum(
-                valued + feature.smoothing, 1e-9
-            )
-            return mean
-        return value(feature, lambda _: self.reader, keys, t, np.nan)
+    def keys(self, rows: Rows, code: AnyArray) -> AnyArray:
+        """The key of each pair."""
+        wanted = rows * self._words + code
+        if not len(self._pairs):
+            return rows
+        place = self._pairs.searchsorted(wanted)
+        there = self._pairs.take(place, mode="clip") == wanted
+        return np.where(there, place, rows + len(self._pairs))
 
-    def _keys(self, rows: Rows, code: AnyArray) -> AnyArray:
-        wanted = rows * self.size + code
-        place = np.minimum(np.searchsorted(self.pairs, wanted), max(len(self.pairs) - 1, 0))
-        there = self.pairs[place] == wanted if len(self.pairs) else np.zeros(len(wanted), bool)
-        return np.where(there, place, len(self.pairs))
+
+def _means(found: AnyArray, place: Rows, size: int) -> Floats:
+    """The mean of the rows of ``found`` for each place in [0, ``size``); ``place`` rises."""
+    if len(place) == size and (place == np.arange(size)).all():
+        return found.astype(np.float32)
+    count = np.bincount(place, minlength=size)
+    means = np.full((size, found.shape[1]), np.nan, np.float32)
+    some = count > 0
+    if some.any():
+        first = (np.cumsum(count) - count)[some]
+        means[some] = np.add.reduceat(found, first, axis=0) / count[some, None]
+    return means

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -134,6 +134,9 @@ class Features:
         Raises UnavailableError where a block cannot answer; with ``degraded`` its columns are missing instead,
         and the list is told.
         """
+        past = queries.histories
+        if past.at.max(initial=0) >= queries.at.min(initial=1):
+            queries = replace(queries, histories=past.before(queries.at))
         return np.concatenate(
             [_columns(block, queries, candidates, degraded) for block in self.blocks], axis=1
         )
@@ -196,7 +199,7 @@ class Features:
         ]
         for part in dict.fromkeys(each.per for each in others if each.per is not None):
             mine = [each for each in others if each.per == part]
-            blocks.append(AffinityBlock(mine, items, part, facts.codes))
+            blocks.append(AffinityBlock(mine, items, part, facts.usual, facts.codes))
         past = not isinstance(self.readers, LiveItems)
         views = [each for each in facts.definitions if isinstance(each, FeastView)]
         blocks += [FeastBlock(view, items, past=past) for view in views]

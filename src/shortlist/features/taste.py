@@ -9,12 +9,11 @@ import numpy as np
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
-from shortlist.base.types import AnyArray, Floats, Mask
+from shortlist.base.types import AnyArray, Floats
 from shortlist.features.block import Block
-from shortlist.features.timeline import Timeline
-from shortlist.features.user import of_event
+from shortlist.features.own import Own, events_of, mean_of, of_event
 from shortlist.system.event import Event
-from shortlist.system.features import Distance, Popularity, Similarity, Window
+from shortlist.system.features import Distance, Popularity, Similarity
 
 Taste = Popularity | Distance | Similarity
 
@@ -29,6 +28,7 @@ class TasteBlock(Block):
     ) -> None:
         self.names = [each.name for each in definitions]
         self.definitions, self.codes = definitions, codes
+        self.events = events_of(definitions)
         self.popularity = popularity  # log(1 + events) of each item when the model learned
         self.numbers = {
             each.per: items.table[str(each.per)].to_numpy()
@@ -41,36 +41,27 @@ class TasteBlock(Block):
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
         """NaN where either side is unknown."""
-        table = np.empty((len(candidates), len(self.names)), np.float32)
-        windows: dict[tuple[Event, Window], Histories] = {}
+        readers = {event: self._reader(queries, event) for event in self.events}
+        usual = np.zeros((len(queries), len(self.names)))
         for place, each in enumerate(self.definitions):
-            if (each.event, each.over) not in windows:
-                mine = of_event(queries.histories, each.event, self.codes)
-                kept = inside(mine, queries, each.over)
-                windows[each.event, each.over] = mine if kept.all() else mine.where(kept)
-            table[:, place] = self._column(each, windows[each.event, each.over], candidates)
-        return table
+            mine, own = readers[each.event]
+            if not isinstance(each, Similarity):
+                numbers = self.popularity if isinstance(each, Popularity) else self.numbers[each.per]
+                usual[:, place] = mean_of(*own.totals(numbers[mine.items], each.over))
+        table = usual.take(candidates.rows, axis=0)
+        for place, each in enumerate(self.definitions):
+            if isinstance(each, Distance):
+                table[:, place] = self.numbers[each.per].take(candidates.items) - table[:, place]
+            elif isinstance(each, Similarity):
+                mine, own = readers[each.event]
+                vectors = self.vectors[each.per]
+                sums = row_sum(mine.where(own.inside(each.over)), vectors)
+                table[:, place] = cosine(sums, vectors, candidates)
+        return table.astype(np.float32)
 
-    def _column(self, definition: Taste, window: Histories, candidates: Candidates) -> AnyArray:
-        match definition:
-            case Popularity():
-                return row_mean(window.offsets, self.popularity[window.items])[candidates.rows]
-            case Distance():
-                numbers = self.numbers[definition.per]
-                usual = row_mean(window.offsets, numbers[window.items])[candidates.rows]
-                distance: AnyArray = numbers[candidates.items] - usual
-                return distance
-            case Similarity():
-                vectors = self.vectors[definition.per]
-                return cosine(row_sum(window, vectors), vectors, candidates)
-
-
-def inside(histories: Histories, queries: Queries, window: Window) -> Mask:
-    """Which events are in each row's window."""
-    low, high = Timeline.of(histories).span(np.arange(len(histories)), queries.at, window)
-    place = np.arange(len(histories.items))
-    kept: Mask = (place >= np.repeat(low, histories.lengths)) & (place < np.repeat(high, histories.lengths))
-    return kept
+    def _reader(self, queries: Queries, event: Event) -> tuple[Histories, Own]:
+        mine = of_event(queries.histories, event, self.codes)
+        return mine, Own(mine, queries.at)
 
 
 def vectors_of(items: Items, attribute: str) -> Floats:
@@ -100,13 +91,3 @@ def cosine(sums: Floats, vectors: Floats, candidates: Candidates) -> AnyArray:
     size = np.sqrt(np.einsum("cd,cd->c", own, own) * np.einsum("cd,cd->c", usual, usual))
     found: AnyArray = np.divide(dot, size, out=np.full(len(dot), np.nan, np.float32), where=size > 0)
     return found
-
-
-def row_mean(offsets: AnyArray, values: AnyArray) -> AnyArray:
-    """The mean of each row's values, NaNs left out; NaN where there are none."""
-    known = ~np.isnan(values)
-    totals = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0), dtype=np.float64)])
-    counts = np.concatenate([[0], np.cumsum(known)])
-    total, count = np.diff(totals[offsets]), np.diff(counts[offsets])
-    mean: AnyArray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-    return mean

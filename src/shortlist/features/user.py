@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import Floats
 from shortlist.features.block import Block
 from shortlist.features.formulas import value
-from shortlist.features.timeline import Timeline
+from shortlist.features.own import Own, events_of, of_event
 from shortlist.system.event import Event
 from shortlist.system.features import Feature
 
@@ -26,31 +25,19 @@ class UserBlock(Block):
     ) -> None:
         self.names = [each.name for each in definitions]
         self.definitions, self.usual, self.codes = definitions, usual, codes
+        self.events = events_of(definitions)
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
         """NaN where a history says nothing."""
-        rows = np.arange(len(queries))
-        reader = _Rows(queries.histories, self.codes)
+        rows, own = np.arange(len(queries)), self._readers(queries)
         table = np.empty((len(queries), len(self.names)), np.float32)
         for place, each in enumerate(self.definitions):
-            table[:, place] = value(each, reader, rows, queries.at, self.usual.get(each.name, np.nan))
-        taken: Floats = table[candidates.rows]
-        return taken
+            table[:, place] = value(
+                each, own.__getitem__, rows, queries.at, self.usual.get(each.name, np.nan)
+            )
+        return table.take(candidates.rows, axis=0)
 
-
-class _Rows:
-    """Readers by event over the histories of a batch; a key is a row."""
-
-    def __init__(self, histories: Histories, codes: Mapping[Event, int]) -> None:
-        self.histories, self.codes = histories, codes
-        self._made: dict[Event, Timeline] = {}
-
-    def __call__(self, event: Event) -> Timeline:
-        if event not in self._made:
-            self._made[event] = Timeline.of(of_event(self.histories, event, self.codes))
-        return self._made[event]
-
-
-def of_event(histories: Histories, event: Event, codes: Mapping[Event, int]) -> Histories:
-    """Only the events of one kind."""
-    return histories if len(codes) == 1 else histories.where(histories.event == codes[event])
+    def _readers(self, queries: Queries) -> dict[Event, Own]:
+        return {
+            event: Own(of_event(queries.histories, event, self.codes), queries.at) for event in self.events
+        }

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
@@ -130,7 +131,7 @@ class Windowed(Feature):
 
     window: str = field(default="all", kw_only=True)
 
-    @property
+    @cached_property
     def over(self) -> Window:
         """The window as numbers."""
         return Window.of(self.window)
