@@ -34,6 +34,7 @@ from shortlist import (
     Tags,
     Year,
 )
+from shortlist.base.histories import Histories
 from shortlist.base.queries import Found, Ragged
 from shortlist.base.threads import one_thread
 from shortlist.base.top import top
@@ -98,23 +99,23 @@ def loaded(system: System, folder: Path) -> Dataset:
         return load_dataset(system, place)
 
 
-def peer(split: Split, items: int, questions: Exam, report: Report, *, quick: bool) -> Found:
+def peer(train: Histories, items: int, questions: Exam, report: Report, *, quick: bool) -> Found:
     """The tuned ALS of ``implicit``: fitted on the training part, asked the same questions."""
     from implicit.als import AlternatingLeastSquares
 
     grid = QUICK_GRID if quick else GRID
-    inner = by_share(split.train)
+    inner = by_share(train)
     people = np.flatnonzero(inner.test.lengths > 0)
     truth = truth_of(split_rows=people, inner=inner)
     best, knobs = -1.0, {}
     for values in itertools.product(*grid.values()):
         tried = dict(zip(grid, values, strict=True))
-        lists = answers(AlternatingLeastSquares, tried, inner, items, people)
+        lists = answers(AlternatingLeastSquares, tried, inner.train, items, people)
         quality = float(np.nanmean(measure(lists, truth, ["ndcg@10"])["ndcg@10"]))
         if quality > best:
             best, knobs = quality, tried
     report.sizes["implicit"] = ", ".join(f"{name} {value}" for name, value in knobs.items())
-    return answers(AlternatingLeastSquares, knobs, split, items, questions.people)
+    return answers(AlternatingLeastSquares, knobs, train, items, questions.askers)
 
 
 def truth_of(split_rows: np.ndarray, inner: Split) -> Ragged:
@@ -123,12 +124,12 @@ def truth_of(split_rows: np.ndarray, inner: Split) -> Ragged:
 
 
 def answers(
-    model_class: type, knobs: dict[str, float], split: Split, items: int, people: np.ndarray
+    model_class: type, knobs: dict[str, float], train: Histories, items: int, people: np.ndarray
 ) -> Found:
     model = model_class(iterations=15, random_state=0, num_threads=2, use_gpu=False, **knobs)
     from scipy.sparse import csr_matrix
 
-    X = csr_matrix(matrix(split.train, items))
+    X = csr_matrix(matrix(train, items))
     with one_thread():  # as the package asks for: it has threads of its own
         model.fit(X, show_progress=False)
     scores = (model.user_factors[people] @ model.item_factors.T).astype(np.float32)
@@ -145,7 +146,7 @@ def quality(report: Report, options: Namespace) -> None:
         system = replace(system, rankers=[LogisticRegression(), CatBoost(epochs=100)])
     trial = evaluate(system, data.items, data.histories, report.say)
     report.say("tuning implicit's ALS")
-    found = peer(trial.split, len(data.items), trial.exam, report, quick=options.quick)
+    found = peer(trial.lesson.histories, len(data.items), trial.exam, report, quick=options.quick)
     values = {each.name: each.values for each in trial.evaluation.contenders}
     values["implicit ALS, tuned"] = measure(found, trial.exam.truth, METRICS)
     kinds = {each.name: each.kind for each in trial.evaluation.contenders}
@@ -154,7 +155,7 @@ def quality(report: Report, options: Namespace) -> None:
         "users": len(data.users),
         "items": len(data.items),
         "ratings": len(data.histories.items),
-        "test users": len(trial.exam.people),
+        "test users": len(trial.exam.askers),
         "split": trial.evaluation.split,
     }
     pipelines = [name for name, kind in kinds.items() if kind == "pipeline"]

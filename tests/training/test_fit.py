@@ -26,6 +26,7 @@ from shortlist.testing.toy import ITEMS, toy_histories, toy_items
 from shortlist.training.evaluate import evaluate
 from shortlist.training.fit import build_examples, fit, fit_sources
 from shortlist.training.gallery import gallery
+from shortlist.training.lesson import of_people
 
 views = Event("view", value="v")
 system = System(
@@ -43,7 +44,9 @@ system = System(
 def test_examples_are_the_pipelines_own_candidates():
     split = by_share(toy_histories())
     pipeline = fit_sources(system, toy_items(), split.train, {})
-    features, labels, names = build_examples(system, pipeline, split)
+    features, labels, names = build_examples(
+        system, pipeline, of_people(system, toy_items(), toy_histories(), split)
+    )
     assert features.shape == (len(labels), len(names))
     assert labels.shape[1] == 2
     assert set(np.unique(labels)) == {0.0, 1.0}
@@ -60,8 +63,12 @@ def test_examples_know_nothing_of_what_came_after():
     changed = Histories(
         later.offsets, ((later.items + 5) % ITEMS).astype(np.int32), later.at, later.event, later.value
     )
-    before, labels, _ = build_examples(system, pipeline, split)
-    after, other_labels, _ = build_examples(system, pipeline, replace(split, test=changed))
+    before, labels, _ = build_examples(
+        system, pipeline, of_people(system, toy_items(), toy_histories(), split)
+    )
+    after, other_labels, _ = build_examples(
+        system, pipeline, of_people(system, toy_items(), toy_histories(), replace(split, test=changed))
+    )
     assert np.array_equal(before, after, equal_nan=True)
     assert not np.array_equal(labels, other_labels)
 
@@ -69,9 +76,12 @@ def test_examples_know_nothing_of_what_came_after():
 def test_people_are_sampled_where_examples_would_be_too_many(monkeypatch):
     split = by_share(toy_histories())
     pipeline = fit_sources(system, toy_items(), split.train, {})
-    whole = len(build_examples(system, pipeline, split)[0])
+    whole = len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))[0])
     monkeypatch.setattr("shortlist.training.fit.EXAMPLES", 600)
-    assert len(build_examples(system, pipeline, split)[0]) < whole / 2
+    assert (
+        len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))[0])
+        < whole / 2
+    )
 
 
 def test_same_seed_same_pipeline():
@@ -111,14 +121,14 @@ def test_evaluation_compares_everybody_and_chooses():
         "popularity", "ease", "item_knn", "popular", "logistic_regression",
     ]  # fmt: skip
     assert evaluation.chosen == "logistic_regression"
-    assert evaluation.sizes.test_users == len(trial.exam.people)
+    assert evaluation.sizes.test_users == len(trial.exam.askers)
     assert {each.name for each in evaluation.ceilings} == {"ease", "item_knn", "popular", "all together"}
     assert evaluation.contenders[-1].scoring.keys() == {"viewed", "liked"}
     assert all(each.latency for each in evaluation.contenders)
     quality = {each.name: each.metrics["ndcg@10"].mean for each in evaluation.contenders}
     assert quality["ease"] > quality["popularity"]
     assert "learning ease" in told
-    people = gallery(trial, [f"u{row}" for row in range(len(toy_histories()))])
+    people = gallery(trial)
     assert len(people) == 4
     assert all(len(person.slate) == 10 for person in people)
 

@@ -12,6 +12,7 @@ from shortlist.data.splits import by_moment, by_share
 from shortlist.system.features import Count, Last, Since
 from shortlist.testing.toy import toy_histories, toy_items
 from shortlist.training.fit import build_examples, fit_sources
+from shortlist.training.lesson import of_people
 
 MOMENT = 45 * DAY
 views, hints = Event("view", value="v"), Event("hint")
@@ -53,7 +54,9 @@ def with_hints(before: int, late: int) -> Histories:
 def examples(log: Histories, split):
     """Features by name, and labels, as ``fit`` builds them."""
     early = fit_sources(system, toy_items(), split.train, {})
-    values, targets, names = build_examples(system, early.as_of(log), split)
+    values, targets, names = build_examples(
+        system, early.as_of(log), of_people(system, toy_items(), log, split)
+    )
     return {name: values[:, place] for place, name in enumerate(names)}, targets[:, 0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,9 @@ import polars as pl
 from shortlist.base.columns import ITEM
 from shortlist.base.errors import NotFoundError
 from shortlist.base.suggest import did_you_mean
-from shortlist.base.types import AnyArray, Positions, Rows
+from shortlist.base.types import AnyArray, Mask, Picture, Positions, Rows
+
+PICTURES = pl.List(pl.Binary)  # the type of a picture column: content hashes, nothing else has it
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,22 @@ class Words:
         return place, self.codes[np.arange(len(place)) + np.repeat(starts - before, lengths)]
 
 
+class Pictures(Protocol):
+    """Where pictures are kept by their content hashes."""
+
+    def read(self, hash: bytes) -> Picture:
+        """The picture. Raises NotFoundError."""
+
+
 class Items:
     """Every item of a catalogue, in a fixed order; ``table`` has the column ``item`` and the attributes.
 
-    Attribute columns are Float (numbers, years), String (categories, text), List[String] (tags) or Int64
-    (moments, microseconds).
+    Attribute columns are Float (numbers, years), String (categories, text), List[String] (tags), Int64
+    (moments, microseconds) or PICTURES, which are kept in ``pictures``.
     """
 
-    def __init__(self, table: pl.DataFrame) -> None:
-        self.table = table
+    def __init__(self, table: pl.DataFrame, pictures: Pictures | None = None) -> None:
+        self.table, self.pictures = table, pictures
         self.keys: Sequence[str] = table[ITEM].to_list()
         self._positions = {key: position for position, key in enumerate(self.keys)}
 
@@ -76,3 +86,40 @@ class Items:
         counts = np.bincount(table["place"].to_numpy(), minlength=len(self))
         codes = table["word"].to_numpy().astype(np.int64)
         return Words(np.concatenate([[0], np.cumsum(counts)]), codes, int(codes.max(initial=-1)) + 1)
+
+    @property
+    def pictured(self) -> Mask:
+        """Which items have a picture, bool[items]."""
+        some = np.zeros(len(self), bool)
+        for name in self._picture_columns:
+            some |= (self.table[name].list.len().fill_null(0) > 0).to_numpy()
+        return some
+
+    def hashes(self, attribute: str) -> tuple[Positions, list[bytes]]:
+        """Every picture of an attribute: the item it is of (int32[pictures], rising), and its content hash."""
+        found = self.table.select(pl.col(attribute).alias("hash")).with_row_index("item")
+        found = found.explode("hash").drop_nulls()
+        return found["item"].to_numpy().astype(np.int32), found["hash"].to_list()
+
+    def picture(self, position: int) -> Picture:
+        """The first picture of an item. Raises NotFoundError where it has none."""
+        for name in self._picture_columns:
+            hashes = self.table[name][position]
+            if hashes is not None and len(hashes) and self.pictures is not None:
+                return self.pictures.read(hashes[0])
+        raise NotFoundError(f"item {self.keys[position]!r} has no picture")
+
+    def without_pictures(self, positions: Positions) -> Items:
+        """The same catalogue, but the given items have none."""
+        gone = np.zeros(len(self), bool)
+        gone[positions] = True
+        empty = pl.lit([], dtype=PICTURES)
+        columns = [
+            pl.when(pl.lit(pl.Series(gone))).then(empty).otherwise(pl.col(name)).alias(name)
+            for name in self._picture_columns
+        ]
+        return Items(self.table.with_columns(columns), self.pictures)
+
+    @property
+    def _picture_columns(self) -> list[str]:
+        return [name for name, kind in self.table.schema.items() if kind == PICTURES]

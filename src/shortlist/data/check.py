@@ -36,15 +36,15 @@ def check(system: System, root: Path) -> list[Problem]:
     """Every problem of ``system`` with its tables, which are read from the folder ``root``."""
     problems: list[Problem] = []
     listed = _catalogue(system, root, problems)
-    entity = system.user
-    _inputs(entity.table, catalogue.columns(entity), root, problems)
+    if system.user is not None:
+        _inputs(system.user.table, catalogue.columns(system.user), root, problems)
     samples = [sample for event in system.events if (sample := _sample(event, root, problems))]
     for sample in samples:
         problems += _dirt(sample)
         problems += _clock(sample)
         problems += _unlisted(sample, listed)
         for objective in system.objectives:
-            if objective.event is sample.event:
+            if isinstance(objective, Objective) and objective.event is sample.event:
                 problems += _objective(objective, sample)
     problems += _enough(system, samples)
     return problems
@@ -143,13 +143,11 @@ def _sample(event: Event, root: Path, problems: list[Problem]) -> _Sample | None
 
 
 def _head(given: Input, rows: EventRows) -> pl.DataFrame | None:
-    def prepare(table: pl.LazyFrame) -> pl.LazyFrame:
-        return rows.prepare(table.head(SAMPLE))
-
     try:
-        return next(given.fast(rows.columns, prepare), None)
+        batch = next(given.fast(rows.columns, rows.prepare), None)  # a reader that is told to stop sees less
     except MalformedError:
-        return next(given.tolerant(rows.columns, prepare), None)
+        batch = next(given.tolerant(rows.columns, rows.prepare), None)
+    return None if batch is None else batch.head(SAMPLE)
 
 
 def _dirt(sample: _Sample) -> Iterator[Problem]:
@@ -240,6 +238,8 @@ def _objective(objective: Objective, sample: _Sample) -> Iterator[Problem]:
 
 
 def _enough(system: System, samples: list[_Sample]) -> Iterator[Problem]:
+    if not system.events:
+        return
     if not any(event.table for event in system.events):
         yield Problem(
             severity="error", file=system.name, message="no event has a table: there is nothing to learn from"

@@ -17,6 +17,7 @@ from shortlist.base.items import Items
 from shortlist.base.types import AnyArray, Mask
 from shortlist.data.log import scan
 from shortlist.storage.home import Home
+from shortlist.system.event import Objective
 from shortlist.system.system import System
 
 
@@ -44,7 +45,7 @@ def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) ->
     items = Items(pl.read_parquet(home.items))
     names = [event.name for event in system.events]
     log = scan(home) if log is None else log
-    if log.head(1).collect().is_empty():
+    if system.events and log.head(1).collect().is_empty():
         raise DataError(f"{home.path} has no events yet: run `shortlist ingest FILE` first")
     positions = pl.LazyFrame({ITEM: items.keys, "position": np.arange(len(items), dtype=np.int32)})
     codes = pl.LazyFrame({EVENT: names, "code": np.arange(len(names), dtype=np.int16)})
@@ -92,11 +93,12 @@ def _contexts(names: Sequence[str], texts: pl.Series) -> tuple[Contexts, AnyArra
 
 
 def labels(system: System, histories: Histories) -> Mask:
-    """Which event fulfils which objective, bool[events, objectives]."""
+    """Which event fulfils which objective, bool[events, objectives]. Objectives are made from events."""
     value = pl.Series(histories.value).fill_nan(None)
     table = pl.DataFrame({"value": value, AT: histories.at})
     columns = []
     for objective in system.objectives:
+        assert isinstance(objective, Objective)
         code = next(code for code, event in enumerate(system.events) if event is objective.event)
         achieved = histories.event == code
         if objective.when is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -11,8 +11,7 @@ import numpy as np
 from shortlist.base.errors import DataError
 from shortlist.base.queries import Found, Queries, Ragged
 from shortlist.base.threads import one_thread
-from shortlist.base.types import Mask, Rows
-from shortlist.data.splits import Split
+from shortlist.base.types import AnyArray, Rows
 from shortlist.evaluation.contender import Latency
 from shortlist.evaluation.evaluation import Ceiling
 from shortlist.pipeline.path import AT_ONCE, Pipeline, allow, merge
@@ -23,35 +22,33 @@ WARM = 20  # requests before the clock counts
 
 @dataclass(frozen=True)
 class Exam:
-    """Queries with known answers: people of a split who went on to choose something that may be shown."""
+    """Queries with known answers: askers for whom something turned out right that may be shown."""
 
-    people: Rows  # int64[rows], rows of the split
+    askers: Rows  # int64[rows], among those who could be asked
     queries: Queries
     truth: Ragged
 
 
-def exam(pipeline: Pipeline, split: Split, achieved: Mask) -> Exam:
-    """The questions that ``split`` poses to ``pipeline``.
+def exam(pipeline: Pipeline, queries: Callable[[AnyArray], Queries], right: Ragged) -> Exam:
+    """The questions that the rows of ``right`` pose to ``pipeline``; ``queries`` makes some rows' queries.
 
-    ``achieved`` bool[events of split.test] marks positives. What the filters never show (things already
-    seen, say) is no answer. Raises DataError where nobody is left.
+    What the filters never show (things already seen, say) is no answer. Raises DataError where nobody is left.
     """
     count = np.int64(len(pipeline.items))
-    right = split.test.where(achieved)
     keys = np.unique(right.rows * count + right.items)
     rows, items = keys // count, (keys % count).astype(np.int32)
     keep = np.zeros(len(keys), bool)
-    for first in range(0, len(split.at), AT_ONCE):
-        block = np.arange(first, min(first + AT_ONCE, len(split.at)))
-        work = pipeline.look(split.queries(block), 1, until=allow)
+    for first in range(0, len(right.offsets) - 1, AT_ONCE):
+        block = np.arange(first, min(first + AT_ONCE, len(right.offsets) - 1))
+        work = pipeline.look(queries(block), 1, until=allow)
         span = slice(*np.searchsorted(rows, [first, first + len(block)]))
         keep[span] = work.allowed.keep(rows[span] - first, items[span])
     rows, items = rows[keep], items[keep]
-    people = np.unique(rows)
-    if not len(people):
+    askers = np.unique(rows)
+    if not len(askers):
         raise DataError("nobody chose anything new after the split: there is nothing to evaluate on")
-    offsets = np.concatenate([np.searchsorted(rows, people), [len(rows)]])
-    return Exam(people, split.queries(people), Ragged(offsets, items))
+    offsets = np.concatenate([np.searchsorted(rows, askers), [len(rows)]])
+    return Exam(askers, queries(askers), Ragged(offsets, items))
 
 
 def replay(pipeline: Pipeline, exam: Exam, n: int = DEPTH) -> Found:
@@ -66,7 +63,7 @@ def latency(pipeline: Pipeline, exam: Exam, requests: int = 200, n: int = DEPTH)
     with one_thread():
         spent = []
         for i in range(WARM + requests):
-            query = exam.queries.take(np.array([i % len(exam.people)]))
+            query = exam.queries.take(np.array([i % len(exam.askers)]))
             start = perf_counter()
             pipeline.recommend(query, n)
             spent.append((perf_counter() - start) * 1000)
@@ -77,8 +74,8 @@ def ceilings(pipeline: Pipeline, exam: Exam, sizes: Sequence[int] = (10, 20, 50,
     """How much of the truth each source retrieves, and all of them together."""
     blocks: list[list[Found]] = []
     with one_thread():
-        for first in range(0, len(exam.people), AT_ONCE):
-            rows = np.arange(first, min(first + AT_ONCE, len(exam.people)))
+        for first in range(0, len(exam.askers), AT_ONCE):
+            rows = np.arange(first, min(first + AT_ONCE, len(exam.askers)))
             work = pipeline.look(exam.queries.take(rows), 1, until=merge)
             found = [work.found[place] for place in range(len(pipeline.sources))]
             found.append(Found(work.candidates.rows, work.candidates.items, work.values))

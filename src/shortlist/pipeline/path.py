@@ -83,21 +83,11 @@ class Pipeline:
     ) -> Slates:
         """The slate of each query: ``n`` items wherever that many are eligible.
 
+        Queries that ask with something (``Queries.sought``) are searched for: they get no more than was found.
         ``where`` asks for attributes (see `shortlist.rules.where.asked`), ``live`` bool[items] marks items
         that are not deleted. Raises InvalidRequestError that names the field.
         """
-        return self._run(RECOMMEND, queries, n, self.shared(where, live))
-
-    def search(
-        self,
-        queries: Queries,
-        n: int = 20,
-        *,
-        where: Mapping[str, Any] | None = None,
-        live: Mask | None = None,
-    ) -> Slates:
-        """What answers to what ``queries`` ask with (``Queries.sought``): only what a source found, up to ``n``."""
-        return self._run(SEARCH, queries, n, self.shared(where, live))
+        return self._run(_way(queries), queries, n, self.shared(where, live))
 
     def rank(self, queries: Queries, given: Ragged, *, live: Mask | None = None) -> Slates:
         """The given candidates of each query that filters allow, best value first."""
@@ -105,7 +95,8 @@ class Pipeline:
 
     def look(self, queries: Queries, n: int, *, until: StageFunction, shared: Mask | None = None) -> Work:
         """The work of one block of queries after the stage ``until``: what training and explain look at."""
-        return self._through(RECOMMEND, Work(queries, n, self.shared() if shared is None else shared), until)
+        work = Work(queries, n, self.shared() if shared is None else shared)
+        return self._through(_way(queries), work, until)
 
     def as_of(self, histories: Histories) -> Pipeline:
         """The same with features read as of each query's moment in a log: for training and evaluation."""
@@ -289,6 +280,10 @@ def arrange(pipeline: Pipeline, work: Work) -> None:
 RECOMMEND: tuple[StageFunction, ...] = (allow, encode, retrieve, merge, fill, hydrate, rank, arrange)
 SEARCH: tuple[StageFunction, ...] = (allow, encode, retrieve, merge, hydrate, rank, arrange)
 RANK: tuple[StageFunction, ...] = (allow, encode, take_given, hydrate, rank)
+
+
+def _way(queries: Queries) -> tuple[StageFunction, ...]:
+    return RECOMMEND if queries.sought is None else SEARCH
 
 
 def because(pipeline: Pipeline, work: Work) -> Positions:

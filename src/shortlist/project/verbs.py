@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from shortlist.base.columns import DAY, SECOND
+from shortlist.base.columns import SECOND
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import write_bytes
 from shortlist.data.check import Problem
@@ -17,6 +19,7 @@ from shortlist.data.dataset import Dataset, load_dataset
 from shortlist.data.forget import forget as forget_user
 from shortlist.data.ingest import IngestReport
 from shortlist.data.ingest import ingest as ingest_data
+from shortlist.data.retention import Dropped, drop_before
 from shortlist.evaluation.evaluation import Evaluation, to_json
 from shortlist.evaluation.report.page import write_html
 from shortlist.features.feast import must_be_applied
@@ -26,6 +29,7 @@ from shortlist.features.parity import Parity, compare
 from shortlist.features.table import Column, described
 from shortlist.pipeline.release import save
 from shortlist.project.project import Project, opened
+from shortlist.storage.held import held, lowest_held
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
 from shortlist.system.feast import FeastView
@@ -33,8 +37,6 @@ from shortlist.training.evaluate import Trial
 from shortlist.training.evaluate import evaluate as evaluate_system
 from shortlist.training.fit import Tell, fit
 from shortlist.training.gallery import gallery
-
-EXPOSURES = 90  # days
 
 
 def check(project: Project) -> list[Problem]:
@@ -54,26 +56,58 @@ def ingest(project: Project) -> IngestReport:
 
 def dataset(project: Project) -> tuple[Dataset, int]:
     """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
-    with project.store() as store:
+    with learning(project.home), project.store() as store:
         log, watermark = whole_log(project.home, store)
-    return load_dataset(project.system, project.home, log), watermark
+        return load_dataset(project.system, project.home, log), watermark
+
+
+@contextmanager
+def learning(home: Home) -> Iterator[None]:
+    """While inside, no compaction lets go of what a release needs that is learned from the log as it is now."""
+    with opened(home) as store:
+        watermark = store.sequence()
+    with held(home, watermark):
+        yield
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did."""
+
+    events: int  # moved to the log
+    dropped: Dropped | None  # None: somebody learns from the log, so all of it is kept for now
 
 
 def compact(
-    home: Home, *, exposures: int = EXPOSURES, releases: int | None = None, now: float | None = None
-) -> int:
-    """Move accepted events from the store to the log; how many there were.
+    home: Home,
+    *,
+    keep: int | None = None,
+    exposures: int | None = None,
+    releases: int | None = None,
+    now: float | None = None,
+) -> Compacted:
+    """Move accepted events from the store to the log, and let go of what is not to be kept.
 
-    Keeps ``exposures`` days of exposures, and the newest ``releases`` with the one that serves (None: all).
-    The store lets go of what no release needs that is kept. ``now``: seconds since 1970, for tests.
+    Keeps whole days of the log for ``keep`` and exposures for ``exposures`` microseconds, and the newest
+    ``releases`` with the one that serves; None: all. The store lets go of what no release needs that is kept or
+    being learned. ``now``: seconds since 1970, for tests.
     """
     found = Releases(home)
+    moment = int((time.time() if now is None else now) * SECOND)
     if releases is not None:
         found.prune(releases)
+
+    def keep_above() -> int:
+        mark = lowest_held(home)  # first: who is done learning has added the release before
+        return found.watermark() if mark is None else min(mark, found.watermark())
+
     with opened(home) as store:
-        moment = time.time() if now is None else now
-        store.expire(int(moment * SECOND) - exposures * DAY)
-        return compact_store(home, store, found.watermark)
+        if exposures is not None:
+            store.expire(moment - exposures)
+        events = compact_store(home, store, keep_above)
+    if keep is None:
+        return Compacted(events, Dropped())
+    return Compacted(events, drop_before(home, moment - keep) if lowest_held(home) is None else None)
 
 
 def forget(home: Home, user: str) -> None:
@@ -110,7 +144,7 @@ def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Tr
     folder = project.home.evaluation
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "evaluation.json", to_json(trial.evaluation))
-    write_html(trial.evaluation, folder / "report.html", gallery(trial, data.users))
+    write_html(trial.evaluation, folder / "report.html", gallery(trial))
     return trial
 
 

@@ -78,3 +78,16 @@ class Objective:
             raise DeclarationError(
                 f"objective {self.name!r} reads {', '.join(sorted(map(repr, strange)))}: it can read 'value' and 'at'"
             )
+
+
+@dataclass(frozen=True)
+class Match:
+    """A label made from the catalogue, for systems that are asked with items and pictures rather than by people.
+
+    Right is what has the same ``by`` (a category or tags: the product, the person) as the item that is asked
+    with: ``Match("same product", by="product")``. ``weight`` is its part in the value model.
+    """
+
+    name: str
+    by: str
+    weight: float = 1.0

@@ -13,7 +13,7 @@ from shortlist.base.errors import DeclarationError
 from shortlist.base.suggest import did_you_mean
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
 from shortlist.system.entity import Entity
-from shortlist.system.event import CLOCK, Event, Objective
+from shortlist.system.event import CLOCK, Event, Match, Objective
 from shortlist.system.feast import FeastView
 from shortlist.system.features import Automatic, Band, Definition, Feature, Rate
 from shortlist.system.given import Context, ItemAttribute, Length
@@ -47,11 +47,11 @@ class System:
     """Everything Shortlist needs to know, in one object in one file."""
 
     name: str
-    user: Entity
     item: Entity
-    events: Sequence[Event]
-    objectives: Sequence[Objective]
     sources: Sequence[Source]
+    user: Entity | None = None  # None: nobody in particular asks, as in a search
+    events: Sequence[Event] = ()
+    objectives: Sequence[Objective | Match] = ()
     rankers: Sequence[Ranker] = ()
     filters: Sequence[Filter] = ()
     order: Sequence[Order] = ()
@@ -82,18 +82,9 @@ class System:
             for part in getattr(self, what):
                 if not isinstance(part, kind):
                     yield f"{what} holds {part!r}, which is no {kind.__name__}"
-        if not self.events:
-            yield "events is empty: declare at least one Event"
-        if not self.objectives:
-            yield "objectives is empty: say what counts as success, for example Objective('clicked', clicks)"
         if not self.sources:
             yield "sources is empty: name at least one, for example Popular()"
-        for objective in self.objectives:
-            event = objective.event
-            if not any(event is each for each in self.events):
-                yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
-            if objective.reads_value and not event.value:
-                yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
+        yield from self._strange_objectives()
         yield from self._strange_features()
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
@@ -104,6 +95,28 @@ class System:
         yield from _twice("features", [name for view in views for name in view.names])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
         yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
+
+    def _strange_objectives(self) -> Iterable[str]:
+        if self.events and self.user is None:
+            yield "events are of users: name the user's key, for example user=Entity('user_id')"
+        if not self.objectives and (self.events or self.rankers):
+            yield (
+                "objectives is empty: say what counts as success, for example Objective('clicked', clicks), "
+                "or Match('same product', by='product') in a system that is asked with items"
+            )
+        if self.objectives and not self.events and not any(isinstance(o, Match) for o in self.objectives):
+            yield "events is empty: declare the events that the objectives are made from"
+        if len({isinstance(objective, Match) for objective in self.objectives}) > 1:
+            yield "objectives are either made from events or from the catalogue (Match), not both"
+        for objective in self.objectives:
+            if isinstance(objective, Match):
+                yield from self._strange_attribute(f"objective {objective.name!r}", objective.by)
+                continue
+            event = objective.event
+            if not any(event is each for each in self.events):
+                yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
+            if objective.reads_value and not event.value:
+                yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
 
     def _strange_features(self) -> Iterable[str]:
         for feature in self.features:

@@ -17,8 +17,6 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Found, Ragged
 from shortlist.base.types import Mask
-from shortlist.data.dataset import labels
-from shortlist.data.splits import Split, by_time
 from shortlist.evaluation.contender import Contender
 from shortlist.evaluation.evaluation import Evaluation, Sizes, Slice
 from shortlist.evaluation.replay import Exam, ceilings, exam, latency, replay
@@ -31,6 +29,7 @@ from shortlist.pipeline.path import Pipeline, Placed
 from shortlist.retrieval.popular import Popular
 from shortlist.system.system import System
 from shortlist.training.fit import Tell, Trained, build_examples, fit
+from shortlist.training.lesson import Lesson, lesson
 
 BASELINE = "popularity"
 FEW = 10  # events: people with no more are new
@@ -44,7 +43,7 @@ class Trial:
     evaluation: Evaluation
     trained: Trained
     exam: Exam
-    split: Split
+    lesson: Lesson
 
 
 def evaluate(
@@ -58,35 +57,34 @@ def evaluate(
 
     Raises DataError where there is nothing to learn from or to evaluate on.
     """
-    split = by_time(histories)
-    trained = fit(system, items, split.train, tell, contexts)
-    positive: Mask = np.logical_or.reduce(labels(system, split.test), axis=1)
-    questions = exam(trained.retrieval, split, positive)
+    learned = lesson(system, items, histories)
+    trained = fit(system, learned.items, learned.histories, tell, contexts)
+    questions = exam(trained.retrieval, learned.queries, learned.right)
     contenders = []
     found: dict[str, Found] = {}
-    for contender, fitted in _lineup(system, trained, split):
+    for contender, fitted in _lineup(system, trained, learned):
         pipeline = fitted.as_of(histories)  # as a server would have it, which follows what happens
         tell(f"replaying {contender.name}")
         found[contender.name] = replay(pipeline, questions)
-        judged = _judged(system, contender, found[contender.name], pipeline, questions, split)
+        judged = _judged(system, contender, found[contender.name], pipeline, questions, learned)
         contenders.append(replace(judged, latency=latency(fitted, questions), size_bytes=_size(pipeline)))
     if system.rankers:
-        contenders = _with_scoring(system, contenders, trained, split, histories)
+        contenders = _with_scoring(system, contenders, trained, learned)
     finalists = [each for each in contenders if each.kind == "pipeline"]
     choice = choose(finalists, system.requirements, seed=system.seed)
     tell("measuring retrieval")
     evaluation = Evaluation(
         system=system.name,
-        split=split.how,
-        sizes=Sizes(len(histories), len(items), len(histories.items), len(questions.people)),
+        split=learned.how,
+        sizes=Sizes(len(histories), len(items), len(histories.items), len(questions.askers)),
         contenders=tuple(contenders),
         verdict=verdict(contenders, choice.name, seed=system.seed),
         choice=choice,
         ceilings=tuple(ceilings(trained.retrieval, questions)),
-        slices=_slices(contenders, found, questions, split, len(items)),
+        slices=_slices(contenders, found, questions, learned),
         measured=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {cpu_count()} cores ({platform.machine()})",
     )
-    return Trial(evaluation, trained, questions, split)
+    return Trial(evaluation, trained, questions, learned)
 
 
 @dataclass(frozen=True)
@@ -98,12 +96,14 @@ class _Entry:
     interpretability: str
 
 
-def _lineup(system: System, trained: Trained, split: Split) -> list[tuple[_Entry, Pipeline]]:
+def _lineup(system: System, trained: Trained, learned: Lesson) -> list[tuple[_Entry, Pipeline]]:
     """Everyone who competes, simplest first."""
     bare = replace(trained.retrieval, order=())
-    counted = Popular().fit(split.train, bare.items)
-    baseline = replace(bare, sources=(Placed(BASELINE, 200, counted),))
-    line = [(_Entry(BASELINE, "baseline", None, 0, "counts"), baseline)]
+    line = []
+    if system.events:
+        counted = Popular().fit(learned.histories, bare.items)
+        baseline = replace(bare, sources=(Placed(BASELINE, 200, counted),))
+        line.append((_Entry(BASELINE, "baseline", None, 0, "counts"), baseline))
     for source in bare.sources:
         entry = _Entry(source.name, "source", trained.seconds[source.name], 0, "neighbours")
         line.append((entry, replace(bare, sources=(source,))))
@@ -118,14 +118,14 @@ def _lineup(system: System, trained: Trained, split: Split) -> list[tuple[_Entry
 
 
 def _judged(
-    system: System, entry: _Entry, found: Found, pipeline: Pipeline, questions: Exam, split: Split
+    system: System, entry: _Entry, found: Found, pipeline: Pipeline, questions: Exam, learned: Lesson
 ) -> Contender:
-    counts = np.bincount(split.train.items, minlength=len(pipeline.items))
+    counts = np.bincount(learned.histories.items, minlength=len(pipeline.items))
     words = named(pipeline.items, "words")
     tags = next((pipeline.items.table[name] for name in words if name != "title"), None)
     return replace(
         Contender.of(entry.name, entry.kind, found, questions.truth, seed=system.seed),
-        variety=variety(found, len(questions.people), counts, tags),
+        variety=variety(found, len(questions.askers), counts, tags),
         training_seconds=entry.training_seconds,
         complexity=entry.complexity,
         interpretability=entry.interpretability,
@@ -145,10 +145,10 @@ def _size(pipeline: Pipeline) -> int:
 
 
 def _with_scoring(
-    system: System, contenders: list[Contender], trained: Trained, split: Split, histories: Histories
+    system: System, contenders: list[Contender], trained: Trained, learned: Lesson
 ) -> list[Contender]:
     """Judge each ranker's probabilities on the candidates of the newer part."""
-    features, targets, _ = build_examples(system, trained.retrieval.as_of(histories), split)
+    features, targets, _ = build_examples(system, trained.retrieval.as_of(learned.log), learned)
     judged = []
     for contender in contenders:
         if contender.kind == "pipeline":
@@ -167,12 +167,14 @@ def _with_scoring(
 
 
 def _slices(
-    contenders: list[Contender], found: dict[str, Found], questions: Exam, split: Split, items: int
+    contenders: list[Contender], found: dict[str, Found], questions: Exam, learned: Lesson
 ) -> tuple[Slice, ...]:
-    """How new and heavy users are served, and how new items are found."""
+    """How new and heavy users are served, and how new items are found; nothing where no people ask."""
+    if questions.queries.sought is not None:
+        return ()
     lengths = questions.queries.histories.lengths
     heavy = lengths > np.quantile(lengths, HEAVY)
-    fresh = np.bincount(split.train.items, minlength=items) <= FEW
+    fresh = np.bincount(learned.histories.items, minlength=len(learned.items)) <= FEW
     new_truth = _only(questions.truth, fresh)
     everybody = np.ones(len(lengths), bool)
     new_items = (

@@ -20,11 +20,10 @@ from shortlist.base.items import Items
 from shortlist.base.queries import Candidates
 from shortlist.base.threads import one_thread
 from shortlist.base.types import Floats, Mask
-from shortlist.data.dataset import labels
-from shortlist.data.splits import Split, by_time
 from shortlist.features.features import Features
 from shortlist.pipeline.path import AT_ONCE, Pipeline, Placed, hydrate
 from shortlist.system.system import System
+from shortlist.training.lesson import Lesson, lesson
 
 EXAMPLES = 2_000_000  # rows a ranker learns from at most; more people than that needs are sampled
 
@@ -53,15 +52,15 @@ def fit(
     ``contexts`` has the words that the codes in ``histories.context`` stand for. Raises DataError where
     nothing can be learned.
     """
-    if not len(histories.items):
-        raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
     seconds: dict[str, float] = {}
     examples: tuple[Floats, Floats, list[str]] | None = None
     if system.rankers:
-        split = by_time(histories)
-        early = fit_sources(system, items, split.train, seconds, tell, contexts)
+        learned = lesson(system, items, histories)
+        early = fit_sources(system, learned.items, learned.histories, seconds, tell, contexts)
         tell("building examples")
-        examples = build_examples(system, early.as_of(histories), split)
+        examples = build_examples(system, early.as_of(histories), learned)
+    elif system.events and not len(histories.items):
+        raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
     retrieval = fit_sources(system, items, histories, seconds, tell, contexts)
     rankers = {}
     for ranker in system.rankers:
@@ -108,39 +107,37 @@ def most_popular(histories: Histories, items: Items) -> np.ndarray:
     return np.argsort(-counts, kind="stable").astype(np.int32)
 
 
-def build_examples(system: System, pipeline: Pipeline, split: Split) -> tuple[Floats, Floats, list[str]]:
+def build_examples(system: System, pipeline: Pipeline, learned: Lesson) -> tuple[Floats, Floats, list[str]]:
     """Features float32[examples, features], labels float32[examples, objectives], and the features' names.
 
-    One example for each candidate that ``pipeline`` retrieves for a person with anything to learn from in
-    ``split.test``; people are sampled by the System's seed where that gives more than EXAMPLES.
+    One example for each candidate that ``pipeline`` retrieves for a row of ``learned`` for which anything
+    turned out right; rows are sampled by the System's seed where that gives more than EXAMPLES.
     """
-    achieved = labels(system, split.test)
-    positive: Mask = np.logical_or.reduce(achieved, axis=1)
-    right, achieved = split.test.where(positive), achieved[positive]
-    people = np.flatnonzero(right.lengths > 0)
-    if not len(people):
+    right = learned.right
+    askers = np.flatnonzero(np.diff(right.offsets) > 0)
+    if not len(askers):
         raise DataError(
             "no objective is ever reached in the newer part of the log: there is nothing to rank by"
         )
     most = max(1, EXAMPLES // sum(source.quota for source in pipeline.sources))
-    people = np.sort(np.random.default_rng(system.seed).permutation(people)[:most])
+    askers = np.sort(np.random.default_rng(system.seed).permutation(askers)[:most])
     count = np.int64(len(pipeline.items))
     keys = right.rows * count + right.items
     features, targets = [], []
     with one_thread():
-        for first in range(0, len(people), AT_ONCE):
-            rows = people[first : first + AT_ONCE]
-            queries = split.queries(rows)
+        for first in range(0, len(askers), AT_ONCE):
+            rows = askers[first : first + AT_ONCE]
+            queries = learned.queries(rows)
             work = pipeline.look(queries, 1, until=hydrate)
             features.append(pipeline.features(queries, work.candidates))
-            targets.append(_targets(work.candidates, rows, keys, achieved, count))
+            targets.append(_targets(work.candidates, rows, keys, learned.achieved, count))
     return np.concatenate(features), np.concatenate(targets), list(pipeline.features.names)
 
 
 def _targets(
     candidates: Candidates, rows: np.ndarray, keys: np.ndarray, achieved: np.ndarray, count: np.int64
 ) -> Floats:
-    """1 where the person reached the objective with the candidate."""
+    """1 where the asker reached the objective with the candidate."""
     wanted = rows[candidates.rows] * count + candidates.items
     columns = [np.isin(wanted, keys[objective]) for objective in achieved.T]
     return np.stack(columns, axis=1).astype(np.float32)

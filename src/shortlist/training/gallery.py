@@ -13,7 +13,7 @@ HISTORY = 8  # newest events of a person that are shown
 SLATE = 10
 
 
-def gallery(trial: Trial, users: list[str]) -> list[Person]:
+def gallery(trial: Trial) -> list[Person]:
     """People for whom the chosen pipeline did badly, fairly, well and very well, by the headline metric."""
     choice = trial.evaluation.choice
     assert choice is not None
@@ -35,6 +35,6 @@ def gallery(trial: Trial, users: list[str]) -> list[Person]:
             Shown(title(item), f"because of {title(reason)}" if reason >= 0 else "popular", item in truth)
             for item, reason in zip(slate.items.tolist(), slate.because.tolist(), strict=True)
         ]
-        name = users[int(trial.exam.people[row])]
-        people.append(Person(f"user {name}", tuple(title(item) for item in newest.tolist()), tuple(shown)))
+        name = trial.lesson.name(int(trial.exam.askers[row]))
+        people.append(Person(name, tuple(title(item) for item in newest.tolist()), tuple(shown)))
     return people
