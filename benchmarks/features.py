@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from benchmarks import feast_join
 from benchmarks.form import Report, child, run
 from shortlist import Count, Decayed, Event, Last, Mean, Since, Sum
 from shortlist.base.columns import DAY
@@ -42,6 +43,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--large", type=int, default=50_000_000, help="events of the run that only measures memory"
     )
+    feast_join.options(parser)
 
 
 def drawn(events: int, examples: int, items: int) -> tuple[Any, ...]:
@@ -111,6 +113,7 @@ def peer(events: int, examples: int, items: int) -> dict[str, float]:
 def features(report: Report, options: Namespace) -> None:
     if options.quick:
         options.events, options.examples, options.items, options.large = 1_000_000, 100_000, 10_000, 5_000_000
+        options.feast_rows = 100_000
     sizes = (options.events, options.examples, options.items)
     count = sum(len(each) for each in FAMILIES.values())
     report.sizes |= {"events": sizes[0], "examples": sizes[1], "items": sizes[2], "features": count}
@@ -137,6 +140,7 @@ def features(report: Report, options: Namespace) -> None:
     whole = sum(median["ours"].values())
     report.claim("examples per second, all features, timeline included", sizes[1] / whole, "/s")
     report.claim("peak memory", max(each.peak for each in runs["ours"]) / 2**30, "GiB")
+    feast_join.compare(report, options)
     report.say(f"{options.large:,} events ...")
     large = child(ours, options.large, sizes[1], sizes[2])
     report.claim(f"peak memory at {options.large:,} events", large.peak / 2**30, "GiB", at_most=6.0)
