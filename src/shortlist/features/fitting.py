@@ -23,7 +23,10 @@ def must_fit(definitions: Iterable[Definition], items: Items) -> None:
 def _problems(definition: Definition, items: Items) -> Iterator[str]:
     what, name, known = _reads(definition, items)
     if name is not None and name not in known:
-        if name in items.table.columns and name != ITEM:
+        divides = isinstance(definition, Feature) and not isinstance(definition, Distance | Similarity)
+        if divides and name in named(items, "number"):
+            yield f"{what}: {name!r} is a number, which divides by its bands: by=('user', Band({name!r}))"
+        elif name in items.table.columns and name != ITEM:
             yield f"{what}: the attribute {name!r} is of another kind; {did_you_mean(name, known)}"
         else:
             yield f"{what}: no attribute {name!r}; {did_you_mean(name, known)}"
