@@ -1,0 +1,61 @@
+"""The large part of an index, made at once: exact floats, and above a size inverted lists to find them by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from shortlist.base.files import load_array, save_arrays
+from shortlist.base.types import AnyArray, Floats, Positions
+from shortlist.retrieval.index.codes import faiss_is_here, widened
+from shortlist.retrieval.index.lists import FILE, Lists
+from shortlist.retrieval.index.part import CELLS_AT_ONCE, Part
+
+EXACT = 100_000  # vectors up to which all of them are scanned; measured in docs/decisions/0008
+EVERY_PAGE = 4096
+
+
+class Built(Part):
+    """``vectors`` are as given, or with ``lists`` halves of them divided by ``scale``, a power of two."""
+
+    def __init__(self, vectors: AnyArray, keys: Positions, scale: float, lists: Lists | None) -> None:
+        self.vectors, self.keys, self.scale, self.lists = vectors, keys, np.float32(scale), lists
+
+    @classmethod
+    def build(cls, vectors: Floats, keys: Positions, seed: int, sample: Floats | None) -> Built:
+        """Sort by item; learn inverted lists where there are more than ``EXACT`` vectors, and faiss."""
+        if (np.diff(keys) < 0).any():
+            order = np.argsort(keys, kind="stable")
+            vectors, keys = vectors[order], keys[order]
+        if len(vectors) <= EXACT or not faiss_is_here():
+            return cls(vectors, keys, 1.0, None)
+        largest = float(max(vectors.max(), -vectors.min()))
+        scale = 2.0 ** np.ceil(np.log2(largest)) if largest else 1.0
+        halves = np.empty(vectors.shape, np.float16)
+        step = max(1, CELLS_AT_ONCE // vectors.shape[1])
+        for first in range(0, len(vectors), step):
+            some = slice(first, first + step)
+            halves[some] = vectors[some] / np.float32(scale)
+        return cls(halves, keys, scale, Lists.build(vectors, keys, largest, seed, sample))
+
+    def take(self, places: AnyArray | slice) -> Floats:
+        """As float32."""
+        vectors = self.vectors[places]
+        if vectors.dtype == np.float32:
+            return vectors
+        return np.multiply(widened(vectors), self.scale)
+
+    def save(self, folder: Path) -> None:
+        """Arrays, and the lists in faiss's own format."""
+        save_arrays(folder, vectors=self.vectors, keys=self.keys, scale=np.array(self.scale))
+        if self.lists:
+            self.lists.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Built:
+        """Vectors and codes stay mapped to the files; every page is touched, so that no search meets a cold one."""
+        lists = Lists.load(folder) if (folder / FILE).exists() else None
+        vectors = load_array(folder, "vectors")
+        vectors.reshape(-1).view(np.uint8)[::EVERY_PAGE].max(initial=0)
+        return cls(vectors, np.array(load_array(folder, "keys")), float(load_array(folder, "scale")), lists)
