@@ -129,6 +129,16 @@ def test_recommend_shows_history_and_slate(shop):
     assert "nothing yet" in run(folder, "recommend", "nobody")
 
 
+def test_features_go_to_feast(shop):
+    folder, _ = shop
+    told = run(folder, "features", "shop.py", "--export-feast", "kept")
+    assert re.search(r"Wrote \d+ features of items and \d+ of users to kept\.", told)
+    assert "so not in it: source_" in told
+    assert re.search(r"cd kept && feast apply && feast materialize \S+T00:00:00 \S+T00:00:00", told)
+    assert (folder / "kept" / "definitions.py").exists()
+    assert "not empty" in run(folder, "features", "shop.py", "--export-feast", "kept", status=1)
+
+
 def test_explain_says_why_and_why_not(shop):
     folder, _ = shop
     seen = toy_items().keys[toy_histories().take(np.array([5])).items[0]]
