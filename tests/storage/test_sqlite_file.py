@@ -108,7 +108,7 @@ def test_a_newer_format(tmp_path):
     db = sqlite3.connect(tmp_path / "state.db")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 4: upgrade"):
+    with pytest.raises(StoreError, match="has format 99, and this Shortlist reads up to format 5: upgrade"):
         SqliteStore(tmp_path / "state.db")
 
 

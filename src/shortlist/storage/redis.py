@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -16,7 +17,7 @@ from shortlist.storage.frames import exposure_frame
 from shortlist.storage.grouped import GroupedStore
 from shortlist.storage.ids import number
 from shortlist.storage.runs import Run, by_user, frame
-from shortlist.storage.store import AcceptedEvent, Exposure
+from shortlist.storage.store import AcceptedEvent, Arrival, Exposure
 
 try:
     from redis import Redis, exceptions
@@ -117,6 +118,17 @@ class RedisStore(GroupedStore[_Prepared]):
         with self._translated():
             found = self._redis.hget(self._prefix + "forgotten", str(number(user)))
         return int(found.split()[0]) if found else 0
+
+    def add_item(self, item: str, attributes: str) -> int:
+        """See EventStore."""
+        with self._translated():
+            return int(self._redis.rpush(self._prefix + "arrivals", json.dumps([item, attributes])))
+
+    def arrivals(self, after: int = 0) -> list[Arrival]:
+        """See EventStore."""
+        with self._translated():
+            rows = self._redis.lrange(self._prefix + "arrivals", after, -1)
+        return [Arrival(number, *json.loads(row)) for number, row in enumerate(rows, after + 1)]
 
     def delete_item(self, item: str) -> None:
         """See EventStore."""

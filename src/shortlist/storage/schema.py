@@ -14,7 +14,7 @@ from shortlist.storage.ids import number
 from shortlist.storage.runs import encode
 from shortlist.storage.store import AcceptedEvent
 
-FORMAT = 4  # of the tables below (pragma user_version); raised when they change
+FORMAT = 5  # of the tables below (pragma user_version); raised when they change
 
 _EVENTS = """
 CREATE TABLE events (
@@ -64,6 +64,14 @@ CREATE TABLE exposures (
 ) STRICT;
 """
 
+_ARRIVALS = """
+CREATE TABLE arrivals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    item TEXT NOT NULL,
+    attributes TEXT NOT NULL  -- JSON
+) STRICT;
+"""
+
 # Ids and users land on random pages, and a page that changes often is written to the file once a checkpoint:
 # measured with 400 events a transaction, 16 us an event instead of 21 at SQLite's own 1,000.
 _CHECKPOINT = 10_000  # pages, 40 MB
@@ -101,7 +109,7 @@ def prepare(path: Path) -> None:
                         "SHORTLIST_HOME at another folder"
                     )
                 if found == 0:
-                    _run(db, _EVENTS + _STATE + _REST)
+                    _run(db, _EVENTS + _STATE + _REST + _ARRIVALS)
                 elif found < FORMAT:
                     _from_older(db, found)
                 if found < FORMAT:
@@ -118,10 +126,13 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
 
 
 def _from_older(db: sqlite3.Connection, found: int) -> None:
-    """Before format 4 each event was a row, before 3 none had a context.
+    """Before format 5 no item came to a server, before 4 each event was a row, before 3 none had a context.
 
     Format 1 had no ids apart from the events, and did not note when it accepted one: when it happened, then.
     """
+    _run(db, _ARRIVALS)
+    if found == 4:
+        return
     db.execute("DROP INDEX events_of_user")
     db.execute("ALTER TABLE events RENAME TO older")
     _run(db, _EVENTS)

@@ -21,7 +21,7 @@ from shortlist.storage.known import KnownIds
 from shortlist.storage.rows import insert, known
 from shortlist.storage.runs import Run, by_user, encode, frame
 from shortlist.storage.schema import connect, prepare, transaction, translated
-from shortlist.storage.store import AcceptedEvent, Exposure
+from shortlist.storage.store import AcceptedEvent, Arrival, Exposure
 
 _BATCH = 100_000  # rows of one frame of a scan, about
 _TRIM = 10_000  # runs that one transaction lets go of
@@ -103,6 +103,17 @@ class SqliteStore(GroupedStore[_Prepared]):
     def forgotten(self, user: str) -> int:
         """See EventStore."""
         return self._number("SELECT MAX(sequence) FROM forgotten WHERE user = ?", (number(user),))
+
+    def add_item(self, item: str, attributes: str) -> int:
+        """See EventStore."""
+        with self._change() as db:
+            made = db.execute("INSERT INTO arrivals (item, attributes) VALUES (?, ?)", (item, attributes))
+            return int(made.lastrowid or 0)
+
+    def arrivals(self, after: int = 0) -> list[Arrival]:
+        """See EventStore."""
+        query = f"SELECT {', '.join(Arrival._fields)} FROM arrivals WHERE number > ? ORDER BY number"
+        return [Arrival(*row) for row in self._read(query, (after,))]
 
     def delete_item(self, item: str) -> None:
         """See EventStore."""

@@ -32,6 +32,14 @@ class Exposure(NamedTuple):
     items: tuple[str, ...]  # in slate order
 
 
+class Arrival(NamedTuple):
+    """An item that came to a server, after the catalogue was read."""
+
+    number: int  # grows with every arrival
+    item: str
+    attributes: str  # JSON
+
+
 class EventStore(Protocol):
     """Accepted events, deleted items and exposures of one system, shared by all its server processes.
 
@@ -83,6 +91,15 @@ class EventStore(Protocol):
 
     def forgotten(self, user: str) -> int:
         """A sequence: what was learned of ``user`` with a lower watermark must not be used. 0: never forgotten."""
+
+    def add_item(self, item: str, attributes: str) -> int:
+        """Keep an item with its attributes (JSON) for every server and every training; its number. Durable.
+
+        One that came before is kept again: the newest counts.
+        """
+
+    def arrivals(self, after: int = 0) -> list[Arrival]:
+        """What ``add_item`` kept with a number above ``after``, in order."""
 
     def delete_item(self, item: str) -> None:
         """Take ``item`` (known to a catalogue or not) out of every slate until it is restored. Durable."""

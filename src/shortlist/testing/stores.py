@@ -245,6 +245,18 @@ class StoreContract:
         one.delete_item("a")
         assert one.deleted() == {"a", "b"}
 
+    def test_items_that_arrive_are_kept_in_order(self, open_store: Open) -> None:
+        one, two = open_store(), open_store()
+        first = one.add_item("a", '{"title": "A"}')
+        second = two.add_item("é", "{}")
+        again = one.add_item("a", '{"title": "B"}')
+        assert first < second < again
+        assert [each.item for each in two.arrivals()] == ["a", "é", "a"]
+        assert two.arrivals(second) == [(again, "a", '{"title": "B"}')]
+        assert one.arrivals(again) == []
+        one.close()
+        assert len(open_store().arrivals()) == 3
+
     def test_exposures_are_written_without_waiting_for_them(self, open_store: Open) -> None:
         store = open_store()
         store.expose(Exposure("r1", 3, "recommend", "anna", 5, ("x", "y")))
