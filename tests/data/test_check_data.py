@@ -5,6 +5,7 @@ import pytest
 
 from shortlist.data import check as room
 from shortlist.data.check import check
+from shortlist.data.ingest import ingest
 from shortlist.system.entity import Entity, Number
 from shortlist.system.table import Query, Table
 
@@ -127,3 +128,29 @@ def test_too_little_to_learn_from(declare, tmp_path):
     ((severity, text),) = found(declare(Table(MANY[:50])), tmp_path)
     assert severity == "warning"
     assert "50 events of 3 users are little to learn from" in text
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['1,"10,4,100', *["1,10,4,100"] * 3],
+        ["1,10,4,100", '1,10,4,100"'],
+        ['1,"10,4,100', "1,10,4,100,oops", "1,10", '1,"a"b,4,100'],
+        ["1,10,4,100,oops", "1,10,4,100"],
+    ],
+)
+def test_malformed_lines_are_counted_as_ingest_counts_them(declare, home, tmp_path, lines):
+    (tmp_path / "ratings.csv").write_text("\n".join(["user,item,rating,at", *lines]) + "\n")
+    system = declare("ratings.csv")
+    reasons = ingest(system, home, tmp_path).reasons
+    said = [problem.message for problem in check(system, tmp_path) if "rows (" in problem.message]
+    assert sorted(said) == sorted(
+        f"{count} of {len(lines)} rows ({count / len(lines):.1%}): {reason}"
+        for reason, count in reasons.items()
+    )
+
+
+def test_a_missing_file_is_named_once(declare, tmp_path):
+    (text,) = [text for _, text in found(declare("gone.csv"), tmp_path) if "gone.csv" in text]
+    assert text.startswith("gone.csv: there is no such file in")
+    assert text.count("gone.csv") == 1

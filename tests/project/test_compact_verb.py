@@ -6,6 +6,7 @@ import pytest
 
 from shortlist.base.columns import DAY
 from shortlist.base.errors import NotFoundError
+from shortlist.data.retention import Dropped
 from shortlist.pipeline.release import load
 from shortlist.project import verbs
 from shortlist.project.project import open_project
@@ -103,7 +104,7 @@ def test_what_is_served_is_what_a_replay_gives(shop):
     whole = replayed(shop)
     assert sum(map(len, whole.values())) > 100
     assert served(shop, first) == served(shop, second) == whole
-    assert verbs.compact(shop.home) == 100
+    assert verbs.compact(shop.home).events == 100
     assert replayed(shop) == whole
     assert served(shop, first) == served(shop, second) == whole, "the store kept what the first one needs"
     shop.releases.publish(second)
@@ -146,6 +147,52 @@ def test_exposures_are_kept_for_so_many_days(shop):
     with shop.store() as store:
         for day in range(4):
             store.expose(Exposure(f"r{day}", 1, "recommend", "u1", day * DAY + 1, ("x",)))
-    verbs.compact(shop.home, exposures=2, now=4 * 86_400)
+    verbs.compact(shop.home, exposures=2 * DAY, now=4 * 86_400)
     with shop.store() as store:
         assert [each for frame in store.exposures() for each in frame["request"]] == ["r2", "r3"]
+
+
+def test_without_being_told_nothing_is_dropped(shop):
+    with shop.store() as store:
+        store.expose(Exposure("r", 1, "recommend", "u1", 1, ("x",)))
+    train(shop)
+    days = sorted(shop.home.events.iterdir())
+    assert verbs.compact(shop.home, now=10**10).dropped == Dropped()
+    assert sorted(shop.home.events.iterdir()) == days
+    with shop.store() as store:
+        assert sum(map(len, store.exposures())) == 1
+
+
+def test_old_days_are_dropped_when_nobody_learns(shop):
+    accept(shop, 6)
+    newest = 1_600_000_000 + 5 * 86_400
+    with verbs.learning(shop.home):
+        assert verbs.compact(shop.home, keep=2 * DAY, now=newest).dropped is None
+    done = verbs.compact(shop.home, keep=2 * DAY, now=newest)
+    assert done.dropped == Dropped(days=3, events=3)
+    assert verbs.compact(shop.home, keep=2 * DAY, now=newest).dropped == Dropped()
+
+
+def test_a_running_training_keeps_what_its_release_will_need(shop):
+    """Two trainings; the one that began first ends last, and older releases go meanwhile."""
+    with verbs.learning(shop.home):
+        data, watermark = verbs.dataset(shop)
+        accept(shop, 60)
+        shop.releases.publish(train(shop))
+        verbs.compact(shop.home, releases=1)
+        with shop.store() as store:
+            assert sum(map(len, store.scan(watermark))) == 60
+        evaluation = verbs.evaluate(shop, data).evaluation
+        late = verbs.train(shop, data, watermark, evaluation)
+    shop.releases.publish(late)
+    verbs.compact(shop.home, releases=1)
+    assert served(shop, late) == replayed(shop)
+
+
+def test_parity_of_a_log_with_late_events(shop):
+    accept(shop, 60)
+    verbs.compact(shop.home)
+    accept(shop, 30, start=60)
+    found = verbs.parity(shop)
+    assert found.difference is None
+    assert found.values > 10_000

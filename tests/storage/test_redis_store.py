@@ -1,6 +1,7 @@
 """The Redis store against a real server: the contract, the server's disappearance, and every refusal."""
 
 import random
+import resource
 import threading
 import time
 import uuid
@@ -213,6 +214,32 @@ def test_full_memory_refuses_and_keeps(tmp_path):
     assert store.accept([event("again")]) == [True]
     store.close()
     server.kill()
+
+
+def test_a_disk_that_is_full_loses_nothing_and_works_again_when_there_is_room(server):
+    """A Redis server that cannot write its file ends, so that it acknowledges nothing that it does not keep."""
+    assert server._process is not None
+    resource.prlimit(server._process.pid, resource.RLIMIT_FSIZE, (300_000, 300_000))
+    store = RedisStore(server.address, "system")
+    acknowledged = []
+
+    def fill():
+        for n in range(10_000):
+            keys = [f"{n}-{k}" for k in range(10)]
+            store.accept([event(key, item="x" * 100) for key in keys])
+            acknowledged.extend(keys)
+
+    with pytest.raises(StoreError, match="what was acknowledged is safe, what was not may be sent again"):
+        fill()
+    server.kill()
+    server.start()
+    kept = ids(store.scan())
+    assert len(acknowledged) > 100
+    assert set(acknowledged) <= set(kept)
+    assert len(kept) == len(set(kept))
+    assert len(kept) % 10 == 0, "a batch is in whole or not at all"
+    assert store.accept([event("room")]) == [True]
+    store.close()
 
 
 def test_a_newer_format_is_refused(open_store, monkeypatch):

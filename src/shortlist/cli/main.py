@@ -128,9 +128,9 @@ def train(file: File) -> None:
     from shortlist.project.project import open_project
 
     project = open_project(file)
-    with Steps(out) as tell:
+    verbs.compact(project.home)
+    with verbs.learning(project.home), Steps(out) as tell:
         tell("loading the log")
-        verbs.compact(project.home)
         data, watermark = verbs.dataset(project)
         evaluation = verbs.evaluate(project, data, tell).evaluation
         number = verbs.train(project, data, watermark, evaluation, tell)
@@ -141,7 +141,8 @@ def train(file: File) -> None:
 @app.command()
 def compact(
     system: Which = None,
-    exposures: Annotated[int, typer.Option(help="Days for which exposures are kept.", min=0)] = 90,
+    keep: Annotated[str, typer.Option(help="Drop days of the log that are older: 365d, 52w.")] = "all",
+    exposures: Annotated[str, typer.Option(help="Drop exposures that are older: 90d.")] = "all",
     releases: Annotated[
         int | None,
         typer.Option(help="Keep this many of the newest releases, and the one that serves.", min=1),
@@ -150,13 +151,23 @@ def compact(
     """Move accepted events from the store to the daily log. Train does so, too.
 
     Run it as often as you like, also while a server runs. The store keeps a copy of what a release needs
-    that could be published again: with --releases, older ones are removed, and the store shrinks.
+    that could be published again: with --releases, older ones are removed, and the store shrinks. Nothing else
+    is ever dropped than what --keep, --exposures and --releases say.
     """
+    from shortlist.base.durations import microseconds
     from shortlist.project import verbs
     from shortlist.project.project import open_home
 
-    count = verbs.compact(open_home(system), exposures=exposures, releases=releases)
-    out.print(f"Moved [bold]{count:,}[/bold] events to the log.")
+    done = verbs.compact(
+        open_home(system), keep=microseconds(keep), exposures=microseconds(exposures), releases=releases
+    )
+    out.print(f"Moved [bold]{done.events:,}[/bold] events to the log.")
+    if done.dropped is None:
+        out.print("[yellow]Somebody learns from the log:[/yellow] all of it is kept, run this again later.")
+    elif done.dropped.days:
+        out.print(
+            f"Dropped {done.dropped.days:,} days with {done.dropped.events:,} events, older than {keep}."
+        )
 
 
 @app.command()
@@ -166,7 +177,8 @@ def forget(
 ) -> None:
     """Delete everything a person did and was shown, from the store, the log and every answer.
 
-    Tables that were ingested are yours: remove the person there, too, or a changed table brings them back.
+    A table that still holds them does not bring back what they did until now. Releases that learned from them
+    go with `compact --releases N`.
     """
     from shortlist.project import verbs
     from shortlist.project.project import open_home
@@ -222,8 +234,9 @@ def recommend(
     from shortlist.project.ask import Asker
     from shortlist.project.project import open_home
 
+    said = _pairs(context or ())
     with Asker(open_home(system)) as asker:
-        show_person(out, asker.history(user), asker.recommend(user, n, context=_pairs(context or ())))
+        show_person(out, asker.history(user), asker.recommend(user, n, context=said))
 
 
 def _pairs(texts: Iterable[str]) -> dict[str, str]:

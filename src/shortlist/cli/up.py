@@ -36,7 +36,10 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
     show_problems(out, problems)
     verbs.must_be_sound(problems)
     show_ingest(out, verbs.ingest(project), project.home)
-    with Steps(out) as tell:
+    moved = verbs.compact(project.home).events
+    if moved:
+        out.print(f"  {moved:,} events that the server accepted are in the log now")
+    with verbs.learning(project.home), Steps(out) as tell:
         tell("loading the log")
         data, watermark = verbs.dataset(project)
         evaluation = verbs.evaluate(project, data, tell).evaluation

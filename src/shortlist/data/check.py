@@ -72,7 +72,8 @@ def _inputs(table: Rows | None, columns: list[str], root: Path, problems: list[P
     try:
         found = inputs(table, root)
     except DataError as error:
-        problems.append(Problem(severity="error", file=_named(table), message=str(error)))
+        name = _named(table)
+        problems.append(Problem(severity="error", file=name, message=_without(name, str(error))))
         return []
     return [each for each in found if not _missing(each, columns, problems)]
 

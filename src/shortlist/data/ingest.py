@@ -30,6 +30,7 @@ from shortlist.data.report import IngestReport, InputReport
 from shortlist.data.rows import REASON, EventRows
 from shortlist.data.seen import Logged, Seen, identity, span
 from shortlist.data.tables import inputs
+from shortlist.storage.disk import disk_errors
 from shortlist.storage.home import Home
 from shortlist.system.event import Event
 from shortlist.system.system import System
@@ -76,8 +77,7 @@ def _given(system: System, root: Path) -> dict[str, list[Input]]:
 @contextmanager
 def _alone(home: Home) -> Iterator[Path]:
     """A folder for what is not done yet, cleared of what a crash left, for one ingest at a time."""
-    home.path.mkdir(parents=True, exist_ok=True)
-    with (home.path / "ingest.lock").open("w") as lock:
+    with disk_errors(f"the log in {home.events}"), (home.path / "ingest.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

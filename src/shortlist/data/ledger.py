@@ -28,10 +28,18 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        found: dict[str, Any] = read_json(path) if path.exists() else {"format": FORMAT}
+        try:
+            found: dict[str, Any] = read_json(path) if path.exists() else {"format": FORMAT}
+            self._read(found)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"{path} is damaged ({error}): remove it, and ingest again; rows that are in the log are recognised"
+            ) from error
+
+    def _read(self, found: dict[str, Any]) -> None:
         if found["format"] > FORMAT:
             raise DataError(
-                f"{path} has format {found['format']}, and this Shortlist reads {FORMAT}: upgrade Shortlist"
+                f"{self._path} has format {found['format']}, and this Shortlist reads {FORMAT}: upgrade Shortlist"
             )
         self._inputs = {
             table: {name: Entry(**entry) for name, entry in entries.items()}

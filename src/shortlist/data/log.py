@@ -9,7 +9,6 @@ count once ``events/compacted.json`` says so, all at one instant.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import shutil
@@ -23,8 +22,8 @@ from typing import Self
 import polars as pl
 
 from shortlist.base.columns import AT, AVAILABLE, DAY
-from shortlist.base.errors import StoreError
 from shortlist.base.files import sync
+from shortlist.storage.disk import disk_errors
 from shortlist.storage.frames import EVENT_FRAME
 from shortlist.storage.home import Home
 
@@ -72,24 +71,11 @@ def only_writer(home: Home) -> Iterator[Path]:
 
     Raises StoreError where the disk refuses.
     """
-    try:
-        with (home.path / "ingest.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            aside = home.path / ".compact"
-            shutil.rmtree(aside, ignore_errors=True)
-            yield aside
-    except (OSError, pl.exceptions.ComputeError) as error:
-        advice = next(
-            (text for code, text in _ADVICE.items() if os.strerror(code) in str(error)), "check the disk"
-        )
-        raise StoreError(f"the log in {home.events} cannot be written: {advice} ({error})") from error
-
-
-_ADVICE = {
-    errno.ENOSPC: "the disk is full: make room; nothing that was acknowledged is lost",
-    errno.EACCES: "it may not be written: check the permissions of the folder",
-    errno.EROFS: "its file system is read-only: nothing that was acknowledged is lost",
-}
+    with disk_errors(f"the log in {home.events}"), (home.path / "ingest.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        aside = home.path / ".compact"
+        shutil.rmtree(aside, ignore_errors=True)
+        yield aside
 
 
 def _from_store_upto(part: Path) -> int:

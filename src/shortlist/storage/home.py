@@ -13,6 +13,7 @@
     evaluation/                  the newest evaluation: report.html, evaluation.json
     releases/0007/               immutable releases
     current                      the number of the release that serves
+    held/                        who is learning from the log right now
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from shortlist.base.errors import StoreError
 from shortlist.base.files import read_json, write_json
+from shortlist.storage.disk import disk_errors
 
 FORMAT = 2  # of the folder; raised when it changes. 1: events of the log had no context
 _MARK = "compacted.json"
@@ -35,15 +37,20 @@ class Home:
 
     @classmethod
     def open(cls, path: Path) -> Home:
-        """The home at ``path``, made if absent. Raises StoreError where a newer Shortlist wrote it.
+        """The home at ``path``, made if absent.
 
-        What an older one wrote is read as it is, and stamped, since an older one cannot read what is added.
+        What an older Shortlist wrote is read as it is, and stamped, since an older one cannot read what is added.
+        Raises StoreError where a newer one wrote it, where it is damaged, or may not be written.
         """
         stamp = path / "home.json"
-        path.mkdir(parents=True, exist_ok=True)
-        found = read_json(stamp)["format"] if stamp.exists() else 0
+        try:
+            found = int(read_json(stamp)["format"]) if stamp.exists() else 0
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{stamp} is damaged ({error}): restore it from a copy of {path}") from error
         if found < FORMAT:
-            write_json(stamp, {"format": FORMAT})
+            with disk_errors(f"the home {path}"):
+                path.mkdir(parents=True, exist_ok=True)
+                write_json(stamp, {"format": FORMAT})
         if found > FORMAT:
             raise StoreError(
                 f"{path} has format {found}, and this Shortlist reads up to {FORMAT}: upgrade Shortlist, "
@@ -95,6 +102,11 @@ class Home:
     def state(self) -> Path:
         """The embedded store."""
         return self.path / "state.db"
+
+    @property
+    def held(self) -> Path:
+        """Who is learning from the log right now."""
+        return self.path / "held"
 
     @property
     def evaluation(self) -> Path:

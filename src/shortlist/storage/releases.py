@@ -15,6 +15,7 @@ from typing import Any
 
 from shortlist.base.errors import NotFoundError, ReleaseError
 from shortlist.base.files import checksum, new_folder, read_json, write_bytes, write_json
+from shortlist.storage.disk import disk_errors
 from shortlist.storage.home import Home
 
 FORMAT = 1  # of the manifest; raised when it changes
@@ -44,9 +45,9 @@ class Releases:
         """A new release of the files that ``write`` puts into the folder it is given; its number.
 
         ``facts`` must be JSON. The folder appears complete or not at all; adding in several processes at
-        once is safe: one waits for the other.
+        once is safe: one waits for the other. StoreError where the disk refuses.
         """
-        with self._only_adder():
+        with disk_errors(f"a release in {self._folder}"), self._only_adder():
             number = max(self._numbers(), default=0) + 1
             with new_folder(self._path(number)) as folder:
                 write(folder)
