@@ -118,7 +118,7 @@ def _table(
 
 
 def _of(names: Sequence[str], definitions: Sequence[Definition], owner: str | None) -> Iterator[str]:
-    """The columns of a block that an item or a user owns alone, or that neither does (None)."""
+    """The declared columns of a block that an item or a user owns alone, or that neither does (None)."""
     for name, definition in zip(names, definitions, strict=bool(definitions)):
         mine = None
         if isinstance(definition, ItemAttribute | Length):
