@@ -20,7 +20,10 @@ from shortlist import (
     Table, Tags,
 )
 
-views = Event("view", Table("views.csv"), user="who", item="what", at="when", value="stars", value_range=(1, 5))
+views = Event(
+    "view", Table("views.csv"), user="who", item="what", at="when", value="stars", value_range=(1, 5),
+    context={"device": "device"},
+)
 system = System(
     name="shop",
     user=Entity("who"),
@@ -45,11 +48,12 @@ def write_shop(folder: Path) -> Path:
             rows.writerow([row["item"], row["title"], "|".join(row["colours"]), row["price"]])
     with (folder / "views.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["who", "what", "when", "stars"])
+        rows.writerow(["who", "what", "when", "stars", "device"])
         for row, item, at, value in zip(
             histories.rows, histories.items, histories.at, histories.value, strict=True
         ):
-            rows.writerow([f"u{row}", items.keys[item], 1_700_000_000 + int(at) // 1_000_000, int(value)])
+            when, device = 1_700_000_000 + int(at) // 1_000_000, "tv" if row % 2 else "mobile"
+            rows.writerow([f"u{row}", items.keys[item], when, int(value), device])
     (folder / "shop.py").write_text(SHOP)
     return folder / "shop.py"
 
@@ -126,7 +130,21 @@ def test_recommend_shows_history_and_slate(shop):
     slate = re.findall(r"^ \d+ +(Item \d+)", told, re.MULTILINE)
     assert len(slate) == 3
     assert seen.isdisjoint(slate)
-    assert "nothing yet" in run(folder, "recommend", "nobody")
+    assert "nothing yet" in run(folder, "recommend", "nobody", "--context", "device=tv")
+
+
+def test_features_shows_a_table(shop):
+    folder, _ = shop
+    told = run(folder, "features", "shop.py")
+    for line in (
+        r"item_price +ItemAttribute +item +\d+% +\d+",
+        r"item_colours=red +ItemAttribute +item +100% +[01]",
+        r"device=tv +Context +request +100% +[01]",
+        r"item_view_count_30d +Count +item +30d +100% +\d+",
+        r"user_price_view_distance_10e +Distance +user × price +10e +\d+% +-?\d+",
+        r"user_colours_view_share +Share +user × colours +all +100% +0\.\d+",
+    ):
+        assert re.search(line, told), (line, told)
 
 
 def test_features_go_to_feast(shop):
@@ -173,6 +191,7 @@ def test_help_teaches_every_command():
         (["releases", "--system", "shp"], "did you mean 'shop'"),
         (["check", "broken.py"], "broken.py cannot be run: NameError"),
         (["check", "empty.py"], "declares no System"),
+        (["recommend", "u5", "--context", "devise=tv"], "did you mean 'device'"),
     ],
 )
 def test_mistakes_are_one_sentence(shop, arguments, message):

@@ -96,7 +96,7 @@ def test_what_the_request_says():
         zip(words, [[0, 0], [1, 1], [0, 0]], strict=True)
     )
     for unsaid in (None, {}, {"device": "fridge"}):
-        assert read(Context("device"), [0], context=unsaid) == dict.fromkeys(words, [None])
+        assert read(Context("device"), [0], context=unsaid) == {word: [None] for word in words}
     assert list(read(Context("device", most=2), [0])) == words[:2]
 
 

@@ -161,7 +161,8 @@ class Features:
 
         Raises ReleaseError where another Shortlist wrote them.
         """
-        told = read_json(folder / "features.json")
+        path = folder / "features.json"
+        told = read_json(path) if path.exists() else {}
         if told.get("format", 1) != FORMAT:
             raise ReleaseError(
                 f"the features in {folder} have format {told.get('format', 1)}, this Shortlist computes "
