@@ -1,6 +1,7 @@
 """The laws of the index, against brute force; numbers are small and whole, so that sums are exact and ties are ties."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -73,17 +74,20 @@ def agrees(index, brute, queries, n, may):
     assert len(index) == sum(map(len, brute.vectors))
 
 
-@pytest.fixture(scope="module", params=["scanned", "in lists"])
-def kind(request):
-    """Everything holds for both: small sets are put into lists here, all of which are looked through."""
+KINDS = pytest.mark.parametrize("kind", ["scanned", "in lists"])
+
+
+@contextmanager
+def small_sets(kind):
+    """Everything holds for both kinds: small sets are put into lists here, all of which are looked through."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "in lists":
+        if kind == "in lists":
             pytest.importorskip("faiss")
             patch.setattr("shortlist.retrieval.index.built.EXACT", 4)
             patch.setattr("shortlist.retrieval.index.lists.RECALL", 1.0)
             patch.setattr("shortlist.retrieval.index.lists.LIST_ROWS", 10**9)
             patch.setattr("shortlist.retrieval.index.look.REFINE", 100)
-        yield request.param
+        yield
 
 
 numbers = st.integers(-4, 4)
@@ -124,40 +128,46 @@ def applied(index, brute, change, given):
         brute.add(vectors, keys)
 
 
+@KINDS
 @settings(max_examples=60, deadline=None)
 @given(first=some_vectors, changes=changes, queries=some_vectors, n=st.integers(0, ITEMS + 3), may=filters)
 def test_equals_brute_force_through_any_changes(kind, tmp_path_factory, first, changes, queries, n, may):
-    vectors, keys = arrays(first)
-    index, brute = VectorIndex.build(vectors, keys), Brute()
-    brute.add(vectors, keys)
-    queries = np.concatenate([arrays(queries)[0][:2], np.ones((1, SIZE), np.float32)])
-    shared, hidden = may
-    may = allowed(shared, hidden[: len(queries)])
-    for change, given_ in changes:
-        applied(index, brute, change, given_)
-        agrees(index, brute, queries, n, may)
-    folder = tmp_path_factory.mktemp("index")
-    index.save(folder)
-    loaded = VectorIndex.load(folder)
-    agrees(loaded, brute, queries, n, may)
-    assert loaded.exact == index.exact == (kind == "scanned" or len(index._state.built.keys) <= 4)
-    loaded.add(*arrays([(3, [1, 2, 3])]))
-    brute.add(*arrays([(3, [1, 2, 3])]))
-    agrees(loaded, brute, queries, n, may)
+    with small_sets(kind):
+        vectors, keys = arrays(first)
+        index, brute = VectorIndex.build(vectors, keys), Brute()
+        brute.add(vectors, keys)
+        queries = np.concatenate([arrays(queries)[0][:2], np.ones((1, SIZE), np.float32)])
+        shared, hidden = may
+        may = allowed(shared, hidden[: len(queries)])
+        for change, given_ in changes:
+            applied(index, brute, change, given_)
+            agrees(index, brute, queries, n, may)
+        folder = tmp_path_factory.mktemp("index")
+        index.save(folder)
+        loaded = VectorIndex.load(folder)
+        agrees(loaded, brute, queries, n, may)
+        assert loaded.exact == index.exact == (kind == "scanned" or len(index._state.built.keys) <= 4)
+        loaded.add(*arrays([(3, [1, 2, 3])]))
+        brute.add(*arrays([(3, [1, 2, 3])]))
+        agrees(loaded, brute, queries, n, may)
 
 
+@KINDS
 def test_batch_equals_single(kind):
-    rng = np.random.default_rng(0)
-    vectors, keys = rng.integers(-9, 10, (600, 8)).astype(np.float32), rng.integers(0, 300, 600)
-    index = VectorIndex.build(vectors, keys)
-    queries = rng.integers(-9, 10, (40, 8)).astype(np.float32)
-    may = Allowed(rng.random(300) < 0.7, Ragged.of([rng.integers(0, 300, row).tolist() for row in range(40)]))
-    batch = index.search(queries, 20, may)
-    for row in range(40):
-        single = index.search(
-            queries[row : row + 1], 20, Allowed(may.shared, may.hidden.take(np.array([row])))
+    with small_sets(kind):
+        rng = np.random.default_rng(0)
+        vectors, keys = rng.integers(-9, 10, (600, 8)).astype(np.float32), rng.integers(0, 300, 600)
+        index = VectorIndex.build(vectors, keys)
+        queries = rng.integers(-9, 10, (40, 8)).astype(np.float32)
+        may = Allowed(
+            rng.random(300) < 0.7, Ragged.of([rng.integers(0, 300, row).tolist() for row in range(40)])
         )
-        assert listed(batch, row) == listed(single, 0)
+        batch = index.search(queries, 20, may)
+        for row in range(40):
+            single = index.search(
+                queries[row : row + 1], 20, Allowed(may.shared, may.hidden.take(np.array([row])))
+            )
+            assert listed(batch, row) == listed(single, 0)
 
 
 def test_a_scan_in_blocks_equals_a_scan_at_once(monkeypatch):
@@ -174,20 +184,24 @@ def test_a_scan_in_blocks_equals_a_scan_at_once(monkeypatch):
     )
 
 
+@KINDS
 def test_save_writes_no_pickle(kind, tmp_path):
-    VectorIndex.build(np.eye(40, dtype=np.float32), np.arange(40)).save(tmp_path)
-    assert {file.suffix for file in tmp_path.iterdir()} <= {".npy", ".json", ".faiss"}
+    with small_sets(kind):
+        VectorIndex.build(np.eye(40, dtype=np.float32), np.arange(40)).save(tmp_path)
+        assert {file.suffix for file in tmp_path.iterdir()} <= {".npy", ".json", ".faiss"}
 
 
+@KINDS
 def test_grown_says_what_was_changed_since_it_was_built(kind):
-    index = VectorIndex.build(np.eye(20, dtype=np.float32), np.arange(20))
-    assert index.grown == 0
-    index.add(np.eye(20, dtype=np.float32)[:3], np.arange(20, 23))
-    index.delete(np.arange(2))
-    assert index.grown == pytest.approx(5 / 20)
-    index.rebuild()
-    assert index.grown == 0
-    assert len(index) == 21
+    with small_sets(kind):
+        index = VectorIndex.build(np.eye(20, dtype=np.float32), np.arange(20))
+        assert index.grown == 0
+        index.add(np.eye(20, dtype=np.float32)[:3], np.arange(20, 23))
+        index.delete(np.arange(2))
+        assert index.grown == pytest.approx(5 / 20)
+        index.rebuild()
+        assert index.grown == 0
+        assert len(index) == 21
 
 
 def test_a_newer_format_is_refused(tmp_path):

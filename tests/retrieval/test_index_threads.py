@@ -70,7 +70,7 @@ def test_two_thousand_change_while_others_search(index):
 
 
 def test_a_replaced_item_is_never_missing(index):
-    vectors = vectors_of(np.arange(2))
+    vectors = vectors_of(np.array([COUNT, COUNT + 1]))
     one = Allowed(np.ones(COUNT, bool), Ragged.of([[]]))
     finished = threading.Event()
 

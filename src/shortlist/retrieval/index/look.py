@@ -63,9 +63,12 @@ class Look:
         chosen = None if bits is None else faiss().IDSelectorBitmap(bits)
         parameters = faiss().SearchParametersIVF(nprobe=len(lists), sel=chosen)
         asked = codes(query[None], float(np.abs(query).max()))
-        near = np.zeros(
-            (1, len(lists)), np.float32
-        )  # the library wants it and does not use it for such codes
-        _, items = self.index.search_preassigned(asked, count, lists[None], near, params=parameters)
-        found: Rows = items[0]
-        return found
+        near = np.zeros(len(lists), np.float32)  # the library wants it and does not use it for such codes
+        scores, items = np.empty(count, np.float32), np.empty(count, np.int64)
+        pointer = faiss().swig_ptr
+        before, after = (
+            (pointer(asked), count, pointer(lists), pointer(near)),
+            (pointer(scores), pointer(items)),
+        )
+        self.index.search_preassigned_c(1, *before, *after, False, parameters)
+        return items
