@@ -1,9 +1,10 @@
 """One person's state and 500 candidates' 30 features, as a server gets them, beside a bare take of that many numbers.
 
 A person's state is what the release and the store know of them; features are those of a system over a million
-items with the automatic set, windows, rates, decay and affinities. New events arrive between the requests, so
+items, of every kind: windows, rates, decay, tastes, affinities. New events arrive between the requests, so
 that what follows the stream is measured too. In the same rounds: a numpy take of float32[500, 30] out of a
-ready matrix, and one look-up of a million keys in a SQLite file.
+ready matrix, and one look-up of a million keys in a SQLite file. Then as many ready-made features of 20,000
+items and as many users through Feast's online store: what is the same for all candidates is a user's feature.
 """
 
 from __future__ import annotations
@@ -19,18 +20,24 @@ from statistics import median
 import numpy as np
 import polars as pl
 
+from benchmarks import feast_peer
 from benchmarks.form import Report, interleaved, run
 from shortlist import (
-    Automatic,
+    Context,
     Count,
     Decayed,
+    Distance,
     Distinct,
     Entity,
     Event,
+    ItemAttribute,
     Last,
+    Mean,
     Objective,
     Popular,
+    Popularity,
     Rate,
+    Share,
     Since,
     System,
 )
@@ -47,6 +54,8 @@ from shortlist.storage.store import AcceptedEvent
 from shortlist.training.fit import fit_sources
 
 CANDIDATES = 500
+FEATURES = 30
+PEER = 20_000  # items, and as many users, in Feast
 EVENTS_EACH = 20  # of a person in the release, and half as many since
 TAKES = 5.0  # times the take, and one look-up: what hydration may cost
 EVERY = 10  # requests between two arrivals of events
@@ -60,14 +69,34 @@ system = System(
     objectives=[Objective("ordered", orders)],
     sources=[Popular(), Popular(name="trending", window="7d")],
     features=[
-        Automatic(),
+        ItemAttribute("price"),
+        ItemAttribute("added"),
+        Context("hour"),
+        Context("weekday"),
+        Count(views, by="item"),
         Count(views, by="item", window="1d"),
+        Count(views, by="item", window="30d"),
+        Count(orders, by="item"),
+        Count(orders, by="item", window="30d"),
+        Mean(orders, by="item"),
         Rate(orders, over_event=views, by="item", window="7d"),
         Decayed(views, by="item", half_life="12h"),
         Since(views, by="item"),
         Last(orders, by="item"),
         Count(views, by=("item", "weekday")),
+        Count(views),
+        Since(views),
+        Since(orders),
+        Mean(orders, smoothing=0),
         Distinct(views, window="1d"),
+        Popularity(views),
+        Popularity(views, window="10e"),
+        Distance(views, by=("user", "price")),
+        Distance(views, by=("user", "price"), window="10e"),
+        Share(views, by=("user", "category")),
+        Share(views, by=("user", "category"), window="10e"),
+        Share(orders, by=("user", "category")),
+        Mean(orders, by=("user", "category"), smoothing=3),
     ],
 )
 
@@ -77,6 +106,9 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--keys", type=int, default=1_000_000, help="keys of the bare look-up")
     parser.add_argument("--requests", type=int, default=1000, help="requests that are timed")
+    parser.add_argument(
+        "--feast-python", type=Path, default=feast_peer.PYTHON, help="`make feast` sets it up"
+    )
 
 
 def made(items: int, users: int) -> Release:
@@ -142,15 +174,20 @@ def hydrate(report: Report, options: Namespace) -> None:
             engine = Engine(store)
             engine.swap(ReleaseFacts(1, "", {}, 0, 0), release)
             look_up = looked_up(Path(folder) / "keys.db", options.keys)
-            _measure(report, options, engine, look_up)
+            own, ours = _measure(report, options, engine, look_up)
+            _feast(report, options, own, ours)
         finally:
             store.close()
 
 
-def _measure(report: Report, options: Namespace, engine: Engine, look_up: Callable[[str], object]) -> None:
+def _measure(
+    report: Report, options: Namespace, engine: Engine, look_up: Callable[[str], object]
+) -> tuple[int, float]:
+    """How many features are the user's own, and the seconds of a request."""
     rng = np.random.default_rng(1)
     serving = engine.serving
     features = serving.pipeline.features
+    assert len(features.names) == FEATURES
     report.sizes |= {
         "items": options.items,
         "users": options.users,
@@ -198,6 +235,27 @@ def _measure(report: Report, options: Namespace, engine: Engine, look_up: Callab
     report.claim(
         "hydration, to five takes and one look-up, p50", ours / (TAKES * take + key), "x", at_most=1.0
     )
+    table = features(fetched(), candidates)
+    return int((table == table[0]).all(axis=0).sum()), ours
+
+
+def _feast(report: Report, options: Namespace, own: int, ours: float) -> None:
+    """``own`` features of users and the others of items, through Feast's online store."""
+    rng, count = np.random.default_rng(2), 2000 if options.quick else PEER
+    with tempfile.TemporaryDirectory() as folder:
+        sizes, paths = {"user": own, "item": FEATURES - own}, {}
+        for key, features in sizes.items():
+            columns = {f"f{n}": rng.random(count, np.float32) for n in range(features)}
+            paths[f"{key}s"] = Path(folder) / f"{key}s.parquet"
+            pl.DataFrame({key: np.arange(count), **columns}).write_parquet(paths[f"{key}s"])
+        report.say("Feast ...")
+        found = feast_peer.ask(options.feast_python, "online", **paths, asked=CANDIDATES, requests=100)
+    if found is None:
+        report.sizes["feast"] = f"not measured: no {options.feast_python}, run `make feast`"
+        return
+    name = f"Feast {found['version']}, online"
+    report.row(what=name, p50_ms=found["p50_ms"], p99_ms=found["p99_ms"])
+    report.claim("Feast's online read, to hydration, p50", found["p50_ms"] / 1e3 / ours, "x")
 
 
 if __name__ == "__main__":

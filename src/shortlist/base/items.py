@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -27,11 +28,18 @@ class Words:
 
     def of(self, items: Positions) -> tuple[Rows, AnyArray]:
         """The words of many items, flat: (place in ``items``, code) for each word."""
+        if self._one_each:
+            return np.arange(len(items)), self.codes[items]
         starts = self.offsets[items]
         lengths = self.offsets[items + 1] - starts
         place = np.repeat(np.arange(len(items)), lengths)
         before = np.cumsum(lengths) - lengths
         return place, self.codes[np.arange(len(place)) + np.repeat(starts - before, lengths)]
+
+    @cached_property
+    def _one_each(self) -> bool:
+        """Whether every item has one word, as with most categories."""
+        return len(self.codes) == len(self.offsets) - 1 and bool((np.diff(self.offsets) == 1).all())
 
 
 class Pictures(Protocol):

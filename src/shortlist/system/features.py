@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
@@ -62,8 +63,7 @@ class Automatic(Definition):
     """
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """A window as numbers: of time, of events, or neither for everything."""
 
     length: int | None = None  # microseconds
