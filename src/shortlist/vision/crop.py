@@ -33,10 +33,14 @@ def crop(picture: Picture, box: Sequence[float]) -> Picture:
 def checked(box: Sequence[float]) -> Box:
     """The box, if it is one. Raises InvalidRequestError that says what is wrong with it."""
     if len(box) != 4 or not all(0 <= side <= 1 for side in box):
-        raise InvalidRequestError("crop", f"{list(box)} is no box: give left, top, right, bottom, each from 0 to 1")
+        raise InvalidRequestError(
+            "crop", f"{list(box)} is no box: give left, top, right, bottom, each from 0 to 1"
+        )
     left, top, right, bottom = map(float, box)
     if left >= right or top >= bottom:
-        raise InvalidRequestError("crop", f"{list(box)} holds nothing: left is below right, and top below bottom")
+        raise InvalidRequestError(
+            "crop", f"{list(box)} holds nothing: left is below right, and top below bottom"
+        )
     return left, top, right, bottom
 
 

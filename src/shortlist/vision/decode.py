@@ -1,8 +1,8 @@
 """From the bytes of a picture to its pixels: any honest file, upright and in RGB; any other refused with a reason.
 
 Pillow decodes, through the reader of the one format that the header showed, and never sees a file whose header
-promises too much. Bounds, measured with Pillow 13: decoding for a ``side`` of up to 1000 takes at most 400 MB and
-about 2 s of one core for the worst file that passes; a photo of 12 million pixels takes 25 ms and 10 MB.
+promises too much. Bounds, measured with Pillow 13: a decode takes at most 400 MB and a few seconds of one core, by
+the worst file that passes; a JPEG of 40 million pixels for a ``side`` of 320 takes 19 MB and 0.2 s.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def _must_fit(header: Header, side: int | None) -> None:
     """Refuse what would take too much memory or time, by its header alone."""
     count, limit = header.width * header.height, PIXELS[header.kind]
     if header.scans > SCANS:
-        raise PictureError("too many scans", f"a JPEG of more than {SCANS} scans: save it again as ordinary JPEG")
+        raise PictureError(
+            "too many scans", f"a JPEG of more than {SCANS} scans: save it again as ordinary JPEG"
+        )
     if header.kind == "JPEG" and header.scans == 1:  # of several, all coefficients are held at once
         if count > SHRUNK_PIXELS:
             limit = SHRUNK_PIXELS
@@ -76,7 +78,9 @@ def _must_fit(header: Header, side: int | None) -> None:
             count //= _reduction(header, side) ** 2
     if count > limit:
         size = f"{header.width}×{header.height}"
-        raise PictureError("too many pixels", f"{size}: {limit // MILLION} million are the most; send it smaller")
+        raise PictureError(
+            "too many pixels", f"{size}: {limit // MILLION} million are the most; send it smaller"
+        )
 
 
 def _reduction(header: Header, side: int | None) -> int:
@@ -110,19 +114,20 @@ def _rgb(image: Image) -> Image:
     image.load()
     if image.mode.startswith("I"):
         return _plain(np.asarray(image).clip(0, 0xFFFF) >> 8, "L").convert("RGB")
-    if image.mode == "CMYK" and "adobe" not in image.info:  # Pillow takes all for inverted, as Adobe writes them
+    if image.mode == "CMYK" and "adobe" not in image.info:  # Pillow takes all for inverted, as Adobe has them
         return _plain(255 - np.asarray(image), "CMYK").convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")
-    paper = _pillow().new("RGB", layer.size, "white")
+    paper: Image = _pillow().new("RGB", layer.size, "white")
     paper.paste(layer, mask=layer)
     return paper
 
 
 def _plain(values: AnyArray, mode: str) -> Image:
     height, width = values.shape[:2]
-    return _pillow().frombytes(mode, (width, height), values.astype(np.uint8).tobytes())
+    made: Image = _pillow().frombytes(mode, (width, height), values.astype(np.uint8).tobytes())
+    return made
 
 
 def _pillow() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,9 @@ _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _WAVES = dct(np.eye(32, dtype=np.float32), axis=0, norm="ortho")[1:9]  # the lowest eight but the constant
 
 
-def content_hash(data: bytes) -> str:
-    """SHA-256 of the bytes, in hexadecimal: ``sha256sum`` of the file."""
-    return hashlib.sha256(data).hexdigest()
+def content_hash(data: bytes) -> bytes:
+    """SHA-256 of the bytes, 32 bytes."""
+    return hashlib.sha256(data).digest()
 
 
 def likeness(picture: Picture) -> int:
@@ -74,13 +74,14 @@ def near_duplicates(likenesses: Likenesses, distance: int = NEAR) -> Rows:
     _, groups = connected_components(links, directed=False)
     earliest = np.full(len(values), len(likenesses), np.int64)
     np.minimum.at(earliest, groups, first)
-    return earliest[groups][place]
+    found: Rows = earliest[groups][place]
+    return found
 
 
 def _keys(values: Likenesses, distance: int) -> Iterator[Likenesses]:
     """For each two of the pieces, the bits of ``values`` in them."""
     edges = np.linspace(0, BITS, distance + 3).astype(int)
-    pieces = [(1 << int(end)) - (1 << int(start)) for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [(1 << int(end)) - (1 << int(start)) for start, end in pairwise(edges)]
     for one, other in combinations(pieces, 2):
         yield values & np.uint64(one | other)
 
