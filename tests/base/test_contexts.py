@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from shortlist.base.contexts import MOST, NO_CONTEXTS, Contexts, from_text, must_be_declared, to_text
 from shortlist.base.errors import InvalidRequestError
 
-words = st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")), min_size=1)
+words = st.dictionaries(
+    st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")), min_size=1
+)
 
 
 @given(words)
@@ -23,7 +25,12 @@ def test_nothing_said_is_no_text():
 
 
 def test_words_are_learned_the_most_common_first():
-    said = [({"device": "tv", "colour": "red"}, 2), ({"device": "mobile"}, 3), ({"device": "car"}, 2), ({}, 9)]
+    said = [
+        ({"device": "tv", "colour": "red"}, 2),
+        ({"device": "mobile"}, 3),
+        ({"device": "car"}, 2),
+        ({}, 9),
+    ]
     contexts = Contexts.learned(["device", "country"], said)
     assert contexts.words == {"device": ("mobile", "car", "tv"), "country": ()}
     codes = contexts.codes([{"device": "tv"}, {"device": "fridge"}, None, {"country": "at"}])
