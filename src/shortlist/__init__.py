@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shortlist.system.contracts import Source as Source
     from shortlist.system.entity import Category as Category
     from shortlist.system.entity import Entity as Entity
+    from shortlist.system.entity import Image as Image
     from shortlist.system.entity import Number as Number
     from shortlist.system.entity import Tags as Tags
     from shortlist.system.entity import Text as Text
@@ -83,6 +84,7 @@ _HOME = {
     "Source": "system.contracts",
     "Category": "system.entity",
     "Entity": "system.entity",
+    "Image": "system.entity",
     "Number": "system.entity",
     "Tags": "system.entity",
     "Text": "system.entity",

@@ -79,8 +79,8 @@ def show_ingest(out: Console, report: IngestReport, home: Home) -> None:
     """What was read, and what was put aside."""
     for line in str(report).splitlines():
         out.print(f"  {escape(line)}", soft_wrap=True)
-    if report.quarantined:
-        out.print(f"  [yellow]rows put aside are in {home.quarantine}[/yellow]", soft_wrap=True)
+    if report.quarantined or any(each.quarantined for each in report.pictures):
+        out.print(f"  [yellow]what was put aside is in {home.quarantine}[/yellow]", soft_wrap=True)
 
 
 def show_evaluation(out: Console, evaluation: Evaluation, home: Home) -> None:

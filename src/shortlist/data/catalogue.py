@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import polars as pl
 
 from shortlist.base.columns import ITEM
 from shortlist.base.files import sync, write_json
+from shortlist.base.items import PICTURES
 from shortlist.data.cells import careful_key, quick_key, words
 from shortlist.data.inputs import FAULT, ROW, Input, MalformedError
 from shortlist.data.kinds import inferred, kind_name, typed
 from shortlist.data.log import scan
+from shortlist.data.pictures import sources
 from shortlist.data.rows import REASON
 from shortlist.storage.home import Home
-from shortlist.system.entity import Attribute, Entity
+from shortlist.system.entity import Attribute, Entity, Image
 
 FILE, KEY = "#file", "#key"
 TABLE = "catalogue"  # what the ledger and the quarantine call it
@@ -30,6 +33,13 @@ class Catalogue:
     rows: dict[str, int]  # file -> rows read
     bad: pl.DataFrame  # columns file, row, reason, and the cells as words
     warnings: list[str] = field(default_factory=list)
+    named: dict[str, pl.DataFrame] = field(
+        default_factory=dict
+    )  # pictures: attribute -> file, row, item, source
+
+    def with_pictures(self, columns: list[pl.Series]) -> Catalogue:
+        """The same with the pictures that were gathered."""
+        return replace(self, table=self.table.with_columns(columns))
 
     def save(self, home: Home) -> None:
         """Make it the home's catalogue."""
@@ -43,8 +53,16 @@ def columns(entity: Entity) -> list[str]:
     )
 
 
-def read(entity: Entity, given: list[Input]) -> Catalogue:
-    """Read and type the whole table. The first row of a key counts. Raises DataError where a file is damaged."""
+def pictured(entity: Entity) -> bool:
+    """Whether it has attributes that name pictures: then only the files can say whether one changed."""
+    return any(isinstance(attribute, Image) for attribute in entity.attributes.values())
+
+
+def read(entity: Entity, given: list[Input], root: Path) -> Catalogue:
+    """Read and type the whole table. The first row of a key counts. Raises DataError where a file is damaged.
+
+    Pictures are named, from the folder of the table's file or else ``root``, and their columns still empty.
+    """
     names = columns(entity)
     found = {each.name: _whole(each, names) for each in given}
     rows = pl.concat(found.values(), how="vertical_relaxed")
@@ -64,11 +82,21 @@ def read(entity: Entity, given: list[Input]) -> Catalogue:
         *(words(name).alias(f"cell {name}") for name in names),
     )
     rows = rows.filter(pl.col(REASON).is_null())
-    table, schema, warnings = {ITEM: rows[KEY]}, {}, []
+    table, schema, warnings, named = {ITEM: rows[KEY]}, {}, [], {}
+    folders = {each.name: str((each.path.parent if each.path else root).absolute()) for each in given}
     for name, declared in entity.attributes.items():
         cells = rows[_column(declared)]
         attribute = declared if isinstance(declared, Attribute) else inferred(name, cells)
-        table[name], schema[name] = typed(attribute, cells), kind_name(attribute)
+        schema[name] = kind_name(attribute)
+        if isinstance(attribute, Image):
+            where = rows[FILE].replace_strict(folders, return_dtype=pl.String)
+            said = sources(attribute, cells, where).alias("source")
+            named[name] = rows.select(
+                pl.col(FILE).alias("file"), pl.col(ROW).alias("row"), pl.col(KEY).alias(ITEM), said
+            )
+            table[name] = pl.Series(name, [[]] * len(rows), dtype=PICTURES)
+            continue
+        table[name] = typed(attribute, cells)
         unread = rows.filter(table[name].is_null() & cells.is_not_null())
         if len(unread):
             file, row, cell = unread.select(FILE, ROW, words(cells.name)).row(0)
@@ -77,7 +105,7 @@ def read(entity: Entity, given: list[Input]) -> Catalogue:
                 f"the first is {cell!r} in row {row:,}"
             )
     return Catalogue(
-        pl.DataFrame(table), schema, {name: len(each) for name, each in found.items()}, bad, warnings
+        pl.DataFrame(table), schema, {name: len(each) for name, each in found.items()}, bad, warnings, named
     )
 
 

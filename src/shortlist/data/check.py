@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +29,7 @@ __all__ = ["Problem", "check"]
 
 SAMPLE = SLOW_BATCH  # rows of each event table
 EXAMPLES = 3
+PATHS = 2000  # pictures that are looked for
 FEW_EVENTS, FEW_USERS = 1000, 50
 DAYS_LIKE_20200131 = range(219, 243)  # 1970-08-08 to 1970-08-31: where such numbers lie as seconds since 1970
 
@@ -96,7 +98,7 @@ def _catalogue(system: System, root: Path, problems: list[Problem]) -> pl.Series
     if not given:
         return None
     try:
-        found = catalogue.read(entity, given)
+        found = catalogue.read(entity, given, root)
     except DataError as error:
         problems.append(
             Problem(severity="error", file=given[0].name, message=_without(given[0].name, str(error)))
@@ -109,9 +111,34 @@ def _catalogue(system: System, root: Path, problems: list[Problem]) -> pl.Series
     problems += [
         Problem(severity="warning", file=name, message=_without(name, each)) for each in found.warnings
     ]
+    for attribute, named in found.named.items():
+        problems += _pictures(name, attribute, named)
     if not len(found.table):
         problems.append(Problem(severity="error", file=name, message="no row is an item"))
     return found.table[ITEM]
+
+
+def _pictures(file: str, attribute: str, named: pl.DataFrame) -> Iterator[Problem]:
+    """Whether pictures can be read at all, and which of the first are not there; addresses are not asked."""
+    if find_spec("PIL") is None:
+        message = (
+            f"reading the pictures of {attribute!r} needs the package 'PIL': pip install 'shortlist[vision]'"
+        )
+        yield Problem(severity="error", file=file, message=message)
+    rows = named.select("row", "source").explode("source").drop_nulls()
+    if rows.schema["source"] != pl.String:
+        return
+    paths = rows.filter(~pl.col("source").str.contains("^https?://")).head(PATHS)
+    gone = [(row, path) for row, path in paths.iter_rows() if not Path(path).is_file()]
+    if gone:
+        whole = "the first " if len(paths) == PATHS else ""
+        yield Problem(
+            severity="error" if len(gone) == len(paths) else "warning",
+            file=file,
+            column=attribute,
+            message=f"{len(gone):,} of {whole}{len(paths):,} pictures are not there",
+            examples=tuple(f"row {row:,}: {path!r}" for row, path in gone[:EXAMPLES]),
+        )
 
 
 def _sample(event: Event, root: Path, problems: list[Problem]) -> _Sample | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,12 +13,15 @@ from shortlist.base.contexts import NO_CONTEXTS, Contexts, from_text
 from shortlist.base.errors import DataError
 from shortlist.base.files import read_json
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items
+from shortlist.base.items import PICTURES, Items
 from shortlist.base.types import AnyArray, Mask
+from shortlist.data.arrivals import rows as arrived
 from shortlist.data.log import scan
 from shortlist.storage.home import Home
+from shortlist.storage.store import Arrival
 from shortlist.system.event import Objective
 from shortlist.system.system import System
+from shortlist.vision.album import Album
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,10 @@ class Dataset:
     contexts: Contexts = NO_CONTEXTS  # with the words that the histories' codes stand for
 
 
-def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) -> Dataset:
-    """The catalogue and the ``log`` (columns EVENTS and AVAILABLE); None: all that was ingested or compacted.
+def load_dataset(
+    system: System, home: Home, log: pl.LazyFrame | None = None, arrivals: Iterable[Arrival] = ()
+) -> Dataset:
+    """The catalogue with the ``arrivals`` that it does not list, and the ``log`` (columns EVENTS and AVAILABLE); None: all that was ingested or compacted.
 
     Rows are users in the order of their keys; a user's events are in order of time, equal times as they
     became known, then in the order of the log. Events on items that the catalogue does not list are left out.
@@ -42,7 +47,9 @@ def load_dataset(system: System, home: Home, log: pl.LazyFrame | None = None) ->
     """
     if not home.items.exists():
         raise DataError(f"{home.path} has no catalogue yet: run `shortlist ingest FILE` first")
-    items = Items(pl.read_parquet(home.items))
+    table = pl.read_parquet(home.items)
+    table = pl.concat([table, arrived(table, arrivals)])
+    items = Items(table, Album(home.pictures) if PICTURES in table.dtypes else None)
     names = [event.name for event in system.events]
     log = scan(home) if log is None else log
     if system.events and log.head(1).collect().is_empty():

@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +19,15 @@ import polars as pl
 
 from shortlist.base.columns import AT, EVENT, EVENT_ID, ITEM
 from shortlist.base.errors import DataError, DeclarationError, StoreError
-from shortlist.data import catalogue
+from shortlist.data import catalogue, pictures
+from shortlist.data.catalogue import Catalogue
 from shortlist.data.forgotten import Forgotten
 from shortlist.data.inputs import Input, MalformedError, Prepare
 from shortlist.data.ledger import Ledger
 from shortlist.data.log import Writer
 from shortlist.data.progress import bar
 from shortlist.data.quarantine import Quarantine
-from shortlist.data.report import IngestReport, InputReport
+from shortlist.data.report import IngestReport, InputReport, PicturesReport
 from shortlist.data.rows import REASON, EventRows
 from shortlist.data.seen import Logged, Seen, identity, span
 from shortlist.data.tables import inputs
@@ -34,6 +35,7 @@ from shortlist.storage.disk import disk_errors
 from shortlist.storage.home import Home
 from shortlist.system.event import Event
 from shortlist.system.system import System
+from shortlist.vision.album import Album
 
 __all__ = ["IngestReport", "InputReport", "ingest"]
 
@@ -53,7 +55,7 @@ def ingest(system: System, home: Home, root: Path, progress: bool | None = None)
     """
     given = _given(system, root)
     with _alone(home) as aside:
-        return _Ingest(system, home, aside, progress).run(given)
+        return _Ingest(system, home, root, aside, progress).run(given)
 
 
 def _given(system: System, root: Path) -> dict[str, list[Input]]:
@@ -96,6 +98,7 @@ class _Ingest:
 
     system: System
     home: Home
+    root: Path
     aside: Path
     progress: bool | None
 
@@ -104,6 +107,7 @@ class _Ingest:
         self.forgotten = Forgotten(self.home)
         self.now = time.time_ns() // 1000
         self.reports: list[InputReport] = []
+        self.pictures: list[PicturesReport] = []
         self.warnings: list[str] = []
 
     def run(self, given: dict[str, list[Input]]) -> IngestReport:
@@ -117,7 +121,12 @@ class _Ingest:
             for each in given[event.name]:
                 self.reports.append(self._events(event, each, listed))
         items = len(listed) if listed is not None else catalogue.from_events(self.home)
-        return IngestReport(items=items, inputs=tuple(self.reports), warnings=tuple(self.warnings))
+        return IngestReport(
+            items=items,
+            inputs=tuple(self.reports),
+            pictures=tuple(self.pictures),
+            warnings=tuple(self.warnings),
+        )
 
     def _must_be_read_alike(self, event: Event) -> None:
         columns = {
@@ -143,26 +152,48 @@ class _Ingest:
         same = (
             alike and self.home.items.exists() and self.ledger.names(table) == {each.name for each in given}
         )
-        if same and all(self.ledger.unchanged(table, each) for each in given):
+        unchanged = same and all(self.ledger.unchanged(table, each) for each in given)
+        if unchanged:
             self.reports += [InputReport(table=table, file=each.name, unchanged=True) for each in given]
-            return
+            if not catalogue.pictured(entity):
+                return
         entries = [self.ledger.entry(table, each) for each in given]
-        found = catalogue.read(entity, given)
-        for each in given:
-            rows = found.rows[each.name]
-            with Quarantine(self.home, table, each.name, self.aside / "quarantine") as quarantine:
-                quarantine.add(found.bad.filter(pl.col("file") == each.name))
-                quarantine.commit()
-            bad = dict(quarantine.reasons)
-            added = rows - sum(bad.values())
-            self.reports.append(
-                InputReport(table=table, file=each.name, rows=rows, added=added, quarantined=bad)
-            )
+        found = self._with_pictures(catalogue.read(entity, given, self.root))
+        if not unchanged:
+            self._put_rows_aside(found, given)
         found.save(self.home)
         self.warnings += found.warnings
         self.ledger.forget(table)
         for each, entry in zip(given, entries, strict=True):
             self.ledger.record(table, each, entry)
+
+    def _put_rows_aside(self, found: Catalogue, given: list[Input]) -> None:
+        for each in given:
+            rows = found.rows[each.name]
+            with Quarantine(self.home, catalogue.TABLE, each.name, self.aside / "quarantine") as quarantine:
+                quarantine.add(found.bad.filter(pl.col("file") == each.name))
+                quarantine.commit()
+            bad = dict(quarantine.reasons)
+            added = rows - sum(bad.values())
+            self.reports.append(
+                InputReport(table=catalogue.TABLE, file=each.name, rows=rows, added=added, quarantined=bad)
+            )
+
+    def _with_pictures(self, found: Catalogue) -> Catalogue:
+        """The pictures that a catalogue names, in the home's album or the quarantine."""
+        if not found.named:
+            return found
+        with closing(Album(self.home.pictures)) as album:
+            gathered = [
+                pictures.gather(album, name, named, self.progress) for name, named in found.named.items()
+            ]
+        bad = pl.concat([each.bad for each in gathered])
+        for file in found.rows:
+            with Quarantine(self.home, pictures.TABLE, file, self.aside / "quarantine") as quarantine:
+                quarantine.add(bad.filter(pl.col("file") == file))
+                quarantine.commit()
+        self.pictures += [each.report for each in gathered]
+        return found.with_pictures([each.column for each in gathered])
 
     def _events(self, event: Event, given: Input, listed: pl.Series | None) -> InputReport:
         if self.ledger.unchanged(event.name, given):

@@ -14,23 +14,27 @@ Advance = Callable[[int], None]
 
 
 class _Speed(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:,.0f} rows/s")
+        return Text(f"{task.speed or 0:,.0f} {self._unit}/s")
 
 
 @contextmanager
-def bar(what: str, total: int | None, show: bool | None = None) -> Iterator[Advance]:
-    """Yield a function that counts rows done. ``show`` None: where stderr is a terminal."""
+def bar(what: str, total: int | None, show: bool | None = None, unit: str = "rows") -> Iterator[Advance]:
+    """Yield a function that counts ``unit`` done. ``show`` None: where stderr is a terminal."""
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda _: None
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} rows"),
-        _Speed(),
+        TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
+        _Speed(unit),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(what, total=total, unit=unit)
         yield lambda rows: progress.advance(task, rows)

@@ -29,12 +29,28 @@ class InputReport:
             facts.append(f"{self.known:,} known already")
         if self.forgotten:
             facts.append(f"{self.forgotten:,} left out (of people who were forgotten)")
-        if self.quarantined:
-            reasons = ", ".join(
-                f"{count:,} {reason}" for reason, count in Counter(self.quarantined).most_common()
-            )
-            facts.append(f"{sum(self.quarantined.values()):,} put aside ({reasons})")
+        facts += _put_aside(self.quarantined)
         return f"{self.table}: " + ", ".join(facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturesReport:
+    """The pictures that one attribute names: sources, each counted once."""
+
+    attribute: str
+    added: int = 0  # read now
+    unchanged: int = 0  # read before, and as they were
+    quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> sources
+    copies: int = 0  # the same picture as another source, byte for byte
+    alike: int = 0  # nearly the same picture as another
+
+    def __str__(self) -> str:
+        facts = [f"{self.added:,} new", f"{self.unchanged:,} unchanged", *_put_aside(self.quarantined)]
+        if self.copies:
+            facts.append(f"{self.copies:,} copies of others")
+        if self.alike:
+            facts.append(f"{self.alike:,} nearly the same as others")
+        return f"pictures: {self.attribute}: " + ", ".join(facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +59,7 @@ class IngestReport:
 
     items: int  # in the catalogue now
     inputs: tuple[InputReport, ...]
+    pictures: tuple[PicturesReport, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -74,6 +91,7 @@ class IngestReport:
     def _lines(self) -> Iterable[str]:
         yield from map(str, self.inputs)
         yield f"catalogue: {self.items:,} items"
+        yield from map(str, self.pictures)
         for each in self.inputs:
             if each.unlisted:
                 yield (
@@ -81,3 +99,11 @@ class IngestReport:
                     "catalogue does not list: they stay in the log, training leaves them out"
                 )
         yield from (f"warning: {warning}" for warning in self.warnings)
+
+
+def _put_aside(reasons: Mapping[str, int]) -> list[str]:
+    """How many were put aside, and why; nothing where none were."""
+    if not reasons:
+        return []
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in Counter(reasons).most_common())
+    return [f"{sum(reasons.values()):,} put aside ({counts})"]

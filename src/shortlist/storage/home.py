@@ -4,6 +4,7 @@
 
     catalogue/items.parquet      one row per item: item, and the declared attributes
     catalogue/schema.json        attribute -> kind
+    pictures/                    the catalogue's pictures, each once, and what is known of them
     events/day=2026-01-31/       the event log, Parquet by day
     events/compacted.json        up to which sequence the store's events are in the log
     quarantine/                  rows that could not be used, with reasons
@@ -67,6 +68,11 @@ class Home:
     def schema(self) -> Path:
         """Kinds of the catalogue's attributes."""
         return self.path / "catalogue" / "schema.json"
+
+    @property
+    def pictures(self) -> Path:
+        """The album of the catalogue's pictures."""
+        return self.path / "pictures"
 
     @property
     def events(self) -> Path:

@@ -55,13 +55,20 @@ class Vector(Attribute):
     """Numbers that say together what an item is like, such as an embedding: a list column, as long in every row."""
 
 
+@dataclass(frozen=True)
+class Image(Attribute):
+    """Pictures: paths from the table's folder, addresses, or a list of them; or the bytes of pictures themselves."""
+
+    separator: str = "|"
+
+
 @dataclass(frozen=True, init=False)
 class Entity:
     """A user or an item: the name of its key column, its table if there is one, and its attributes.
 
     ``Entity("movie_id", Table("movies.csv"), title="title", genres=Tags("genres"))``: an attribute is a
-    kind (`Number`, `Category`, `Text`, `Tags`, `Year`, `Time`, `Vector`) or just a column's name, whose kind then
-    follows the column's type. The attribute ``title`` is what pages and terminals show.
+    kind (`Number`, `Category`, `Text`, `Tags`, `Year`, `Time`, `Vector`, `Image`) or just a column's name, whose
+    kind then follows the column's type. The attribute ``title`` is what pages and terminals show.
     """
 
     key: str

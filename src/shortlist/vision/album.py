@@ -27,6 +27,7 @@ from shortlist.vision.decode import decode, encode, pixels
 from shortlist.vision.header import look
 from shortlist.vision.identity import content_hash, likeness
 
+Bytes = bytes  # an album has a method of that name
 SIDE = 320  # pixels of the shorter side, at most
 LONG = 4  # the longer side is at most this many times SIDE
 
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS sources (source TEXT PRIMARY KEY, stamp TEXT, hash BL
 class Facts:
     """What is known of a picture."""
 
-    hash: bytes  # SHA-256 of the bytes as they came
+    hash: str  # of the bytes as they came, SHA-256 in hexadecimal
     width: int  # upright, as it came
     height: int
     likeness: int  # 64 bits that look-alikes share
@@ -55,7 +56,7 @@ class Seen:
 
     source: str
     stamp: str  # changes when the source does
-    hash: bytes | None
+    hash: str | None
     reason: str | None
 
 
@@ -77,32 +78,32 @@ class Album:
         """Let go of the table."""
         self._table.close()
 
-    def __contains__(self, hash: bytes) -> bool:
+    def __contains__(self, hash: str) -> bool:
         query = "SELECT 1 FROM pictures WHERE hash = ?"
         with self._lock:
-            return self._table.execute(query, [hash]).fetchone() is not None
+            return self._table.execute(query, [_digest(hash)]).fetchone() is not None
 
     def __len__(self) -> int:
         with self._lock:
             return int(self._table.execute("SELECT count(*) FROM pictures").fetchone()[0])
 
-    def add(self, data: bytes) -> bytes:
+    def add(self, data: Bytes) -> str:
         """Keep a picture; its hash. It is on disk when this returns. Raises PictureError."""
         hash = content_hash(data)
         if hash not in self:
             self.record([self.write(data)])
         return hash
 
-    def read(self, hash: bytes) -> Picture:
+    def read(self, hash: str) -> Picture:
         """The canonical picture, uint8[height, width, 3]. Raises NotFoundError."""
-        return decode(self.jpeg(hash))
+        return decode(self.bytes(hash))
 
-    def jpeg(self, hash: bytes) -> bytes:
+    def bytes(self, hash: str) -> Bytes:
         """The canonical picture as JPEG. Raises NotFoundError."""
         try:
             return self._file(hash).read_bytes()
         except FileNotFoundError:
-            raise NotFoundError(f"no picture {hash.hex()} in {self._folder}") from None
+            raise NotFoundError(f"no picture {hash} in {self._folder}") from None
 
     def facts(self) -> pl.DataFrame:
         """One row per picture, by hash: hash, width, height, likeness (uint64), bytes; see `Facts`."""
@@ -111,9 +112,12 @@ class Album:
         kinds = [pl.Binary, *[pl.Int64] * 4]  # SQLite has no unsigned numbers
         names = [each.name for each in fields(Facts)]
         table = pl.DataFrame(rows, schema=list(zip(names, kinds, strict=True)), orient="row")
-        return table.with_columns(pl.Series("likeness", table["likeness"].to_numpy().view(np.uint64)))
+        return table.with_columns(
+            pl.col("hash").bin.encode("hex"),
+            pl.Series("likeness", table["likeness"].to_numpy().view(np.uint64)),
+        )
 
-    def write(self, data: bytes) -> Facts:
+    def write(self, data: Bytes) -> Facts:
         """Put the file of a picture on disk, for a later ``record``. Raises PictureError."""
         header = look(data)
         width, height = header.upright
@@ -130,9 +134,10 @@ class Album:
     def record(self, pictures: Iterable[Facts], seen: Iterable[Seen] = ()) -> None:
         """Enter pictures whose files are written, and what sources held, durably and all at one instant."""
         facts = [
-            (each.hash, each.width, each.height, _signed(each.likeness), each.bytes) for each in pictures
+            (_digest(each.hash), each.width, each.height, _signed(each.likeness), each.bytes)
+            for each in pictures
         ]
-        sources = [(each.source, each.stamp, each.hash, each.reason) for each in seen]
+        sources = [(each.source, each.stamp, each.hash and _digest(each.hash), each.reason) for each in seen]
         with self._lock, self._table:
             self._table.execute("BEGIN IMMEDIATE")
             self._table.executemany("INSERT OR IGNORE INTO pictures VALUES (?, ?, ?, ?, ?)", facts)
@@ -143,11 +148,14 @@ class Album:
         query = f"SELECT * FROM sources WHERE source IN ({', '.join('?' * len(sources))})"
         with self._lock:
             rows = self._table.execute(query, sources).fetchall()
-        return {row[0]: Seen(*row) for row in rows}
+        return {row[0]: Seen(row[0], row[1], row[2] and row[2].hex(), row[3]) for row in rows}
 
-    def _file(self, hash: bytes) -> Path:
-        name = hash.hex()
-        return self._folder / name[:2] / f"{name}.jpg"
+    def _file(self, hash: str) -> Path:
+        return self._folder / hash[:2] / f"{hash}.jpg"
+
+
+def _digest(hash: str) -> Bytes:
+    return Bytes.fromhex(hash)
 
 
 def _signed(likeness: int) -> int:

@@ -31,7 +31,7 @@ PAUSE = 1.0  # seconds, after which what is done is recorded: all that a kill ca
 class Outcome:
     """What became of a source: the hash of its picture, or the reason why there is none."""
 
-    hash: bytes | None
+    hash: str | None
     reason: str | None = None
     fresh: bool = False  # it was read now; otherwise it is as it was at an earlier collect
 

@@ -23,9 +23,9 @@ _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _WAVES = dct(np.eye(32, dtype=np.float32), axis=0, norm="ortho")[1:9]  # the lowest eight but the constant
 
 
-def content_hash(data: bytes) -> bytes:
-    """SHA-256 of the bytes, 32 bytes."""
-    return hashlib.sha256(data).digest()
+def content_hash(data: bytes) -> str:
+    """SHA-256 of the bytes, in hexadecimal: ``sha256sum`` of the file."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def likeness(picture: Picture) -> int:
