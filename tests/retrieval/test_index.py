@@ -71,6 +71,9 @@ def agrees(index, brute, queries, n, may):
     assert np.array_equal(index.score(queries, rows, items), np.array(scores, np.float32), equal_nan=True)
     which = [brute.best(queries[row], item) for row, item in zip(rows, items, strict=True)]
     assert index.best(queries, rows, items).tolist() == which
+    owners, vectors = index.vectors(np.arange(ITEMS, dtype=np.int32))
+    mine = [[vector.tolist() for vector in vectors[owners == item]] for item in range(ITEMS)]
+    assert mine == [[vector.tolist() for vector in of_item] for of_item in brute.vectors]
     assert len(index) == sum(map(len, brute.vectors))
 
 

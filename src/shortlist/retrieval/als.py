@@ -14,12 +14,13 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Found, Queries
 from shortlist.base.threads import one_thread
-from shortlist.base.top import top
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.retrieval._matrix import matrix, recency, strongest
+from shortlist.retrieval.index import VectorIndex
 from shortlist.system.contracts import FittedSource, Source
 
-CELLS_AT_ONCE = 8_000_000  # dense floats held while solving or searching; 32 MB
+CELLS_AT_ONCE = 8_000_000  # dense floats held while solving; 32 MB
+ASKING = 128  # users whose searches the index is tuned by: they are not spread as the items are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +45,19 @@ class ALS(Source):
         """Learn item vectors, float32[items, embedding_size]."""
         X = matrix(histories, len(items))
         shape = (len(items), self.embedding_size)
-        start = np.random.default_rng(seed).normal(0, 0.1 / self.embedding_size**0.5, shape)
-        vectors: Floats = start.astype(np.float32)
+        rng = np.random.default_rng(seed)
+        vectors: Floats = rng.normal(0, 0.1 / self.embedding_size**0.5, shape).astype(np.float32)
         vectors[np.diff(sparse.csc_array(X).indptr) == 0] = 0.0  # never seen, never found
         transposed = sparse.csr_array(X.T)
+        users = vectors[:0]
         with one_thread():  # many small systems: threads inside each would only wait for each other
             for _ in range(self.epochs):
                 users = FoldIn(vectors, self.regularization, self.unobserved_weight).solve(X)
                 vectors = FoldIn(users, self.regularization, self.unobserved_weight).solve(transposed)
-        return FittedALS(FoldIn(vectors, self.regularization, self.unobserved_weight), self.half_life)
+            asking = users[rng.permutation(len(users))[:ASKING]]
+            index = VectorIndex.build(vectors, np.arange(len(items)), seed=seed, sample=asking)
+        fold_in = FoldIn(vectors, self.regularization, self.unobserved_weight)
+        return FittedALS(fold_in, self.half_life, index)
 
 
 class FoldIn:
@@ -96,8 +101,8 @@ class FoldIn:
 class FittedALS(FittedSource):
     """``encode`` gives a vector for each query, float32[queries, embedding_size]."""
 
-    def __init__(self, fold_in: FoldIn, half_life: float) -> None:
-        self.fold_in, self.vectors, self.half_life = fold_in, fold_in.vectors, half_life
+    def __init__(self, fold_in: FoldIn, half_life: float, index: VectorIndex) -> None:
+        self.fold_in, self.vectors, self.half_life, self.index = fold_in, fold_in.vectors, half_life, index
 
     def encode(self, queries: Queries) -> tuple[Histories, Floats]:
         """Fold in: the same least squares that made the user vectors in training."""
@@ -106,22 +111,15 @@ class FittedALS(FittedSource):
         return histories, self.fold_in.solve(W)
 
     def search(self, encoded: tuple[Histories, Floats], n: int, allowed: Allowed) -> Found:
-        """Exact: every item is scored."""
+        """The largest dot products, for rows that have a history."""
         histories, users = encoded
-        step = max(1, CELLS_AT_ONCE // max(1, len(self.vectors)))
-        parts = []
-        for first in range(0, max(len(users), 1), step):
-            scores = users[first : first + step] @ self.vectors.T
-            allowed.hide(scores, first)
-            scores[histories.lengths[first : first + step] == 0] = -np.inf
-            found = top(scores, n)
-            parts.append(Found(found.rows + first, found.items, found.scores))
-        return Found.joined(parts)
+        known = np.flatnonzero(histories.lengths > 0)
+        found = self.index.search(users[known], n, Allowed(allowed.shared, allowed.hidden.take(known)))
+        return Found(known[found.rows], found.items, found.scores)
 
     def score(self, encoded: tuple[Histories, Floats], rows: Rows, items: Positions) -> Floats:
         """The dot product."""
-        scores: Floats = np.einsum("ij,ij->i", encoded[1][rows], self.vectors[items])
-        return scores
+        return self.index.score(encoded[1], rows, items)
 
     def because(self, encoded: tuple[Histories, Floats], rows: Rows, items: Positions) -> Positions:
         """The history item nearest to each item, faded by recency."""
@@ -138,13 +136,14 @@ class FittedALS(FittedSource):
         return np.where(event >= 0, histories.items[event], -1).astype(np.int32)
 
     def save(self, folder: Path) -> None:
-        """Vectors, and the three numbers of the fold-in."""
+        """Vectors, their index, and the three numbers of the fold-in."""
         knobs = np.array([self.fold_in.regularization, self.fold_in.unobserved_weight, self.half_life])
         save_arrays(folder, vectors=self.vectors, knobs=knobs)
+        self.index.save(folder / "index")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Vectors stay mapped to the file."""
         regularization, unobserved_weight, half_life = load_array(folder, "knobs").tolist()
-        vectors = load_array(folder, "vectors")
-        return cls(FoldIn(vectors, regularization, unobserved_weight), half_life)
+        fold_in = FoldIn(load_array(folder, "vectors"), regularization, unobserved_weight)
+        return cls(fold_in, half_life, VectorIndex.load(folder / "index"))

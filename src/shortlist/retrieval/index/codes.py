@@ -8,7 +8,7 @@ import numpy as np
 
 from shortlist.base.errors import MissingExtraError
 from shortlist.base.optional import require
-from shortlist.base.types import AnyArray, Floats
+from shortlist.base.types import Floats
 
 
 def faiss() -> ModuleType:
@@ -29,10 +29,3 @@ def codes(vectors: Floats, largest: float) -> Floats:
     """Whole numbers of -127 to 127, as the floats that the library takes; ``largest`` is the largest absolute."""
     rounded: Floats = np.rint(vectors * np.float32(127 / largest if largest else 0.0))
     return rounded
-
-
-def widened(halves: AnyArray) -> Floats:
-    """float16 as float32: numpy widens one by one, the library's codec in a third of the time."""
-    codec = faiss().IndexScalarQuantizer(halves.shape[1], faiss().ScalarQuantizer.QT_fp16)
-    floats: Floats = codec.sa_decode(np.ascontiguousarray(halves).view(np.uint8))
-    return floats

@@ -41,7 +41,7 @@ class VectorIndex:
         the best of ``sample``, float32[queries, size] (None: of some of the vectors, which are held out).
         Raises DataError where a number is not finite.
         """
-        return cls(State.of(Built.build(*_checked(vectors, keys), seed, sample)))
+        return cls(State.new(Built.build(*_checked(vectors, keys), seed, sample)))
 
     def __len__(self) -> int:
         """How many vectors count."""
@@ -83,7 +83,7 @@ class VectorIndex:
 
     def score(self, queries: Floats, rows: Rows, items: Positions) -> Floats:
         """The score of any pair of a query's row and an item, float32[pairs], NaN where the item has no vector."""
-        pair, _, scores = self._state.pairs(queries, rows, items)
+        pair, _, scores = self._scored(queries, rows, items)
         best = np.full(len(items), -np.inf, np.float32)
         np.maximum.at(best, pair, scores)
         best[np.bincount(pair, minlength=len(items)) == 0] = np.nan
@@ -91,12 +91,21 @@ class VectorIndex:
 
     def best(self, queries: Floats, rows: Rows, items: Positions) -> Rows:
         """Which of the item's vectors is the nearest, in the order they came: int64[pairs], -1 where it has none."""
-        pair, own, scores = self._state.pairs(queries, rows, items)
+        pair, own, scores = self._scored(queries, rows, items)
         order = np.lexsort((own, -scores, pair))
         first = order[np.flatnonzero(np.diff(pair[order], prepend=-1))]
         which = np.full(len(items), -1, np.int64)
         which[pair[first]] = own[first]
         return which
+
+    def _scored(self, queries: Floats, rows: Rows, items: Positions) -> tuple[Rows, Rows, Floats]:
+        pair, own, vectors = self._state.of(items)
+        return pair, own, np.einsum("ij,ij->i", queries[rows[pair]], vectors)
+
+    def vectors(self, items: Positions) -> tuple[Rows, Floats]:
+        """Every vector of ``items``: (index into ``items``, vector) of each."""
+        index, _, vectors = self._state.of(items)
+        return index, vectors
 
     def add(self, vectors: Floats, keys: AnyArray) -> None:
         """Found by every search that begins after this returns. Raises DataError where a number is not finite."""
@@ -126,7 +135,7 @@ class VectorIndex:
             with self._writing:
                 before, self._since = self._state, []
             try:
-                state = State.of(Built.build(*before.vectors(), seed, None))
+                state = State.new(Built.build(*before.everything(), seed, None))
                 with self._writing:
                     for change in self._since:
                         state = state.changed(*change)
@@ -152,7 +161,7 @@ class VectorIndex:
         """Vectors and codes stay mapped to the files, which must stay. Raises DataError on a newer format."""
         if (found := read_json(folder / "index.json")["format"]) > FORMAT:
             raise DataError(f"the index in {folder} has format {found}: this version reads up to {FORMAT}")
-        state = State.of(Built.load(folder))
+        state = State.new(Built.load(folder))
         added = np.array(load_array(folder, "added"))
         gone, keys = (np.array(load_array(folder, name)) for name in ("gone", "added_keys"))
         return cls(state.changed(gone, added, keys))

@@ -17,7 +17,7 @@ FILE, MEASURED = "lists.faiss", "probes.json"
 RECALL = 0.97  # share of the best that is in the lists looked through, on average over the sample
 SAMPLE = 128  # vectors held out to measure it
 DEPTHS = (10, 100, 1_000, 10_000, 100_000)  # of how many best; between them it is interpolated
-LIST_ROWS = 20  # codes that are compared in lists in the time of one vector that is looked for alone
+LIST_ROWS = 30  # codes that are compared in lists in the time of one vector that is looked for alone
 FEW = 4  # where less than one in so many is open, lists that hold none of them are left out
 AT_ONCE = 50_000  # vectors encoded at a time
 
@@ -43,7 +43,7 @@ class Lists:
         index = library.IndexIVFScalarQuantizer(
             library.IndexFlatIP(size),
             size,
-            2 ** int(np.log2(2 * count**0.5)),
+            2 ** round(np.log2(2 * count**0.5)),
             library.ScalarQuantizer.QT_8bit_direct_signed,
             library.METRIC_INNER_PRODUCT,
             False,  # codes of the vectors themselves, not of their way from the centre of the list
@@ -68,13 +68,14 @@ class Lists:
     ) -> tuple[AnyArray, AnyArray]:
         """The depths, and for each the lists that hold RECALL of so many best vectors."""
         own = rng.choice(len(vectors), min(SAMPLE, len(vectors)), replace=False)
-        queries = vectors[own] if sample is None else sample[:SAMPLE]
+        asked = sample is not None and len(sample) > 0
+        queries = sample[:SAMPLE] if sample is not None and asked else vectors[own]
         depths = np.array([DEPTHS[0], *(depth for depth in DEPTHS[1:] if depth <= len(vectors) // 10)])
         deepest = min(depths[-1], len(vectors) - 1)
         ranks = np.empty((len(queries), deepest), np.int32)
         for row, query in enumerate(queries):
             scores = vectors @ query
-            if sample is None:
+            if not asked:
                 scores[own[row]] = -np.inf  # nobody asks for what he has
             best = np.argpartition(-scores, deepest)[:deepest]
             best = best[np.argsort(-scores[best])]
@@ -88,28 +89,29 @@ class Lists:
     def _order(self, query: Floats) -> AnyArray:
         return np.argsort(-(self.centroids @ query), kind="stable")
 
-    def look(self, n: int, part: Part, opened: Mask | None) -> Look | None:
-        """How to look for ``n`` of the items of ``opened`` (None: all); None: better without lists.
+    def look(self, n: int, part: Part, opened: Mask) -> Look | None:
+        """How to search for ``n`` of the items of ``opened``, which have a vector; None: better without lists.
 
-        Among a share s of the vectors the best n lie as deep as the best n / s among all. Lists without
+        Among a share s of the items the best n lie as deep as the best n / s among all. Lists without
         anything open are left out: a filter that follows the clusters would shut all that are near.
         """
-        count, lists = len(part.keys), int(self.index.nlist)
-        wanted, depth, holding = n * count / len(part.items), n * count / len(part.items), np.arange(lists)
-        bits = np.full(int(part.keys[-1]) // 8 + 1, 255, np.uint8)
-        if opened is not None:
-            rows = opened[part.keys]
-            kept = np.count_nonzero(rows)
-            if not kept:
-                return None
-            depth = wanted * count / kept
-            if kept * FEW < count:
-                holding = np.flatnonzero(np.bincount(self.list_of[rows], minlength=lists))
-            if kept * LIST_ROWS <= count * min(self._needed(depth), len(holding)) / lists:
-                return None
-            bits = np.packbits(opened, bitorder="little")
-        probes = min(self._needed(depth), len(holding))
-        return Look(self.index, self.centroids, holding, probes, wanted, bits, opened is not None)
+        lists, items = int(self.index.nlist), len(part.items)
+        kept = int(np.count_nonzero(opened))
+        if not kept:
+            return None
+        wanted = n * len(part.keys) / items
+        needed = self._needed(wanted * items / kept)
+        if kept * LIST_ROWS <= items * needed / lists:
+            return None
+        holding = np.arange(lists)
+        if kept * FEW < items:
+            holds = np.zeros(lists, bool)
+            holds[self.list_of[part.of(np.flatnonzero(opened).astype(np.int32))[1]]] = True
+            holding = np.flatnonzero(holds)
+        bits = np.packbits(opened, bitorder="little")
+        return Look(
+            self.index, self.centroids, holding, min(needed, len(holding)), wanted, bits, kept < items
+        )
 
     def _needed(self, depth: float) -> int:
         """Lists to look through for the ``depth`` best; all of them where that was not measured."""

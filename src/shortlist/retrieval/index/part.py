@@ -34,11 +34,17 @@ class Part(ABC):
 
     def of(self, items: Positions) -> tuple[Rows, Rows, Rows]:
         """All vectors of ``items``: (index into ``items``, place, which of the item's own) of each."""
-        first = np.searchsorted(self.keys, items)
-        lengths = np.searchsorted(self.keys, items, side="right") - first
+        first, lengths = self._spans(items)
+        if (lengths == 1).all():
+            return np.arange(len(items)), first, np.zeros(len(items), np.int64)
         index = np.repeat(np.arange(len(items)), lengths)
         own = np.arange(len(index)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return index, first[index] + own, own
+
+    def _spans(self, items: Positions) -> tuple[Rows, Rows]:
+        """The first place of each item, and how many places it has."""
+        first = np.searchsorted(self.keys, items)
+        return first, np.searchsorted(self.keys, items, side="right") - first
 
     def best(self, query: Floats, items: Positions) -> Floats:
         """The best score of each of ``items``, which all have a vector, for one query: float32[items]."""
@@ -47,18 +53,19 @@ class Part(ABC):
         return scores if len(index) == len(items) else np.maximum.reduceat(scores, np.flatnonzero(own == 0))
 
     def scan(self, queries: Floats, opened: Mask) -> tuple[Positions, Floats]:
-        """Items of the mask ``opened`` bool[more than the largest item], and their best scores.
+        """Items, rising, and their best scores, float32[queries, items]; -inf where they are not open.
 
-        The scores are float32[queries, items]. Reads everything, or only what is open where that is little.
+        ``opened`` marks items that have a vector. Reads everything, or only what is open where that is little.
         """
-        kept = np.flatnonzero(opened[self.items])
-        if len(kept) == len(self.items):
-            return self.items, self._by_item(self._scores(queries, None), self.starts)
-        if len(kept) * GATHER > len(self.items):
-            scores = self._by_item(self._scores(queries, None), self.starts)
-            return self.items[kept], scores[:, kept]
-        _, places, own = self.of(self.items[kept])
-        return self.items[kept], self._by_item(self._scores(queries, places), np.flatnonzero(own == 0))
+        kept = np.count_nonzero(opened)
+        if kept * GATHER < len(self.items):
+            items = np.flatnonzero(opened).astype(np.int32)
+            _, places, own = self.of(items)
+            return items, self._by_item(self._scores(queries, places), np.flatnonzero(own == 0))
+        scores = self._by_item(self._scores(queries, None), self.starts)
+        if kept < len(self.items):
+            scores[:, ~opened[self.items]] = -np.inf
+        return self.items, scores
 
     def _by_item(self, scores: Floats, starts: Rows) -> Floats:
         if not len(starts) or len(starts) == scores.shape[1]:

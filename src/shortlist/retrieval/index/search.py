@@ -19,7 +19,7 @@ def search(state: State, queries: Floats, n: int, allowed: Allowed) -> Found:
     built, tail = state.opened(allowed.shared)
     lists, look = state.built.lists, None
     if lists and n > 0:
-        look = lists.look(n, state.built, None if built.all() else built)
+        look = lists.look(n, state.built, built)
     parts = [(state.tail, tail)] if look else [(state.built, built), (state.tail, tail)]
     step = max(1, CELLS_AT_ONCE // max(1, sum(len(part.keys) for part, _ in parts)))
     found = []
