@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,11 +27,12 @@ _FOREIGN = {  # pictures and documents that people send, which are not read
     rb"8BPS": "Photoshop",
     rb"\0\0\0\x0cjP|\xff\x4f\xff\x51": "JPEG 2000",
     rb"\0\0\0\x0cJXL|\xff\x0a": "JPEG XL",
-    rb"\0\0\1\0": "an icon",
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg": "SVG",
+    rb"\0\0\x01\0": "an icon",
+    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<(!DOCTYPE )?svg": "SVG",
     rb"P[1-7]\s": "Netpbm",
 }
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # of a part with a length, or the end; no coded pixels
+_NO_PIXELS = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # parts of JPEG that applications and people write
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _UNREAD_FRAMES = {0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}  # lossless, arithmetic
 
@@ -42,7 +44,7 @@ class Header:
     kind: str  # JPEG, PNG, WEBP, GIF or BMP
     width: int  # as stored, before it is turned upright
     height: int
-    body: bytes  # what the decoder gets: of PNG only what makes pixels
+    body: bytes  # what the decoder gets: without texts, profiles and other things that make no pixels
     orientation: int = 1  # of Exif, 1 to 8
     scans: int = 1  # of JPEG
     frames: int = 1
@@ -96,12 +98,14 @@ def _damaged(what: str) -> PictureError:
 
 
 def _jpeg(data: bytes) -> Header:
-    at, size, orientation = 2, (0, 0), 1
+    at, size, orientation, kept = 2, (0, 0), 1, [data[:2]]
     for _ in range(STEPS):
         at, marker = _marker(data, at)
         if marker == 0xD9:
             raise _damaged("it ends before its pixels")
         length = max(struct.unpack_from(">H", data, at)[0], 2)
+        if at + length > len(data):
+            raise IndexError
         if marker in _UNREAD_FRAMES:
             raise PictureError("unsupported format", "JPEG of a rare kind: save it again as ordinary JPEG")
         if marker in {0xC0, 0xC1, 0xC2}:
@@ -116,7 +120,10 @@ def _jpeg(data: bytes) -> Header:
         elif marker == 0xDA:
             if size == (0, 0):
                 raise _damaged("it never says its size")
-            return Header("JPEG", *size, data, orientation, _scans(data, at + length))
+            body = b"".join([*kept, data[at - 2 :]])
+            return Header("JPEG", *size, body, orientation, _scans(data, at + length))
+        if marker not in _NO_PIXELS:
+            kept.append(data[at - 2 : at + length])
         at += length
     raise _damaged("it has too many parts")
 
@@ -154,6 +161,8 @@ def _png(data: bytes) -> Header:
         if kind == b"IHDR" and at > 8:
             raise _damaged("it says its size twice")
         if kind in _PIXEL_CHUNKS:
+            if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
+                raise _damaged("its pixels are not those that were saved")
             kept.append(data[at:end])
         elif kind == b"eXIf":
             orientation = _orientation(data[at + 8 : end - 4])
@@ -198,7 +207,9 @@ def _webp_orientation(data: bytes) -> int:
 def _gif(data: bytes) -> Header:
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     at, frames, steps = 13 + _palette(flags), 0, 0
+    kept = [data[:at]]
     while frames < 2 and data[at : at + 1] in {b"!", b","}:
+        start = at
         if data[at] == ord(","):
             left, top, across, down, flags = struct.unpack_from("<HHHHB", data, at + 1)
             width, height = max(width, left + across), max(height, top + down)
@@ -212,9 +223,11 @@ def _gif(data: bytes) -> Header:
             if steps > STEPS * 2:
                 raise _damaged("it has too many parts")
         at += 1
+        if data[start : start + 2] == b"!\xf9" or data[start] == ord(","):  # transparency, and pixels
+            kept.append(data[start:at])
     if not frames:
         raise IndexError
-    return Header("GIF", width, height, data, frames=frames)
+    return Header("GIF", width, height, b"".join([*kept, b";"]), frames=frames)
 
 
 def _palette(flags: int) -> int:
