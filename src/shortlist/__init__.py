@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shortlist.retrieval.ease import EASE as EASE
     from shortlist.retrieval.item_knn import ItemKNN as ItemKNN
     from shortlist.retrieval.popular import Popular as Popular
+    from shortlist.retrieval.visual import Visual as Visual
     from shortlist.retrieval.words import Words as Words
     from shortlist.rules.already_seen import AlreadySeen as AlreadySeen
     from shortlist.rules.diversity import Diversity as Diversity
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from shortlist.system.event import Event as Event
     from shortlist.system.event import Match as Match
     from shortlist.system.event import Objective as Objective
-    from shortlist.system.features import Among as Among
     from shortlist.system.feast import FeastView as FeastView
+    from shortlist.system.features import Among as Among
     from shortlist.system.features import Automatic as Automatic
     from shortlist.system.features import Band as Band
     from shortlist.system.features import Count as Count
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from shortlist.system.table import Query as Query
     from shortlist.system.table import Sample as Sample
     from shortlist.system.table import Table as Table
+    from shortlist.vision.encoders import EfficientNetLite0 as EfficientNetLite0
+    from shortlist.vision.tune import FineTune as FineTune
 
 _HOME = {
     "DeclarationError": "base.errors",
@@ -73,6 +76,7 @@ _HOME = {
     "EASE": "retrieval.ease",
     "ItemKNN": "retrieval.item_knn",
     "Popular": "retrieval.popular",
+    "Visual": "retrieval.visual",
     "Words": "retrieval.words",
     "AlreadySeen": "rules.already_seen",
     "Diversity": "rules.diversity",
@@ -113,6 +117,8 @@ _HOME = {
     "Context": "system.given",
     "ItemAttribute": "system.given",
     "Length": "system.given",
+    "EfficientNetLite0": "vision.encoders",
+    "FineTune": "vision.tune",
     "Requirements": "system.system",
     "System": "system.system",
     "Query": "system.table",

@@ -45,8 +45,8 @@ class Words:
 class Pictures(Protocol):
     """Where pictures are kept by their content hashes."""
 
-    def read(self, hash: bytes) -> Picture:
-        """The picture. Raises NotFoundError."""
+    def read(self, hash: str) -> Picture:
+        """The picture with the content hash, in hexadecimal. Raises NotFoundError."""
 
 
 class Items:
@@ -103,19 +103,22 @@ class Items:
             some |= (self.table[name].list.len().fill_null(0) > 0).to_numpy()
         return some
 
-    def hashes(self, attribute: str) -> tuple[Positions, list[bytes]]:
-        """Every picture of an attribute: the item it is of (int32[pictures], rising), and its content hash."""
+    def hashes(self, attribute: str) -> tuple[Positions, list[str]]:
+        """Every picture of an attribute: the item it is of (int32[pictures], rising), and its hash in hexadecimal."""
         found = self.table.select(pl.col(attribute).alias("hash")).with_row_index("item")
         found = found.explode("hash").drop_nulls()
-        return found["item"].to_numpy().astype(np.int32), found["hash"].to_list()
+        return found["item"].to_numpy().astype(np.int32), found["hash"].bin.encode("hex").to_list()
 
     def picture(self, position: int) -> Picture:
         """The first picture of an item. Raises NotFoundError where it has none."""
-        for name in self._picture_columns:
-            hashes = self.table[name][position]
-            if hashes is not None and len(hashes) and self.pictures is not None:
-                return self.pictures.read(hashes[0])
-        raise NotFoundError(f"item {self.keys[position]!r} has no picture")
+        hash = self.picture_hash(position)
+        if hash is None or self.pictures is None:
+            raise NotFoundError(f"item {self.keys[position]!r} has no picture")
+        return self.pictures.read(hash)
+
+    def extended(self, rows: pl.DataFrame) -> Items:
+        """The same catalogue and, after its end, items that it does not have yet."""
+        return Items(pl.concat([self.table, rows]), self.pictures)
 
     def without_pictures(self, positions: Positions) -> Items:
         """The same catalogue, but the given items have none."""
@@ -127,6 +130,14 @@ class Items:
             for name in self._picture_columns
         ]
         return Items(self.table.with_columns(columns), self.pictures)
+
+    def picture_hash(self, position: int) -> str | None:
+        """The content hash of an item's first picture, in hexadecimal; None where it has none."""
+        for name in self._picture_columns:
+            hashes = self.table[name][position]
+            if hashes is not None and len(hashes):
+                return str(hashes[0].hex())
+        return None
 
     @property
     def _picture_columns(self) -> list[str]:

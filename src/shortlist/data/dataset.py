@@ -39,7 +39,9 @@ class Dataset:
 def load_dataset(
     system: System, home: Home, log: pl.LazyFrame | None = None, arrivals: Iterable[Arrival] = ()
 ) -> Dataset:
-    """The catalogue with the ``arrivals`` that it does not list, and the ``log`` (columns EVENTS and AVAILABLE); None: all that was ingested or compacted.
+    """The catalogue with the ``arrivals`` that it does not list, and the ``log`` (columns EVENTS and AVAILABLE).
+
+    Without a ``log``: all that was ingested or compacted.
 
     Rows are users in the order of their keys; a user's events are in order of time, equal times as they
     became known, then in the order of the log. Events on items that the catalogue does not list are left out.

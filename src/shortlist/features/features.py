@@ -123,6 +123,14 @@ class Features:
         facts = self.facts
         return Features(self.items, facts, as_of(len(self.items), facts.codes, histories, facts.contexts))
 
+    def grown(self, items: Items, histories: Histories) -> Features:
+        """The same over ``items``, the catalogue with more at its end; readers of now start at the end of
+        ``histories`` again.
+        """
+        more = np.zeros(len(items) - len(self.items), np.float32)
+        facts = replace(self.facts, popularity=np.concatenate([self.facts.popularity, more]))
+        return Features(items, facts, _live(items, facts, histories))
+
     @property
     def live(self) -> LiveItems | None:
         """The readers of now, to which a server tells what happens."""

@@ -48,6 +48,13 @@ class Placed:
         """At least the quota of those allowed items that it knows."""
         return self.fitted.search(encoded, max(self.quota, n), allowed.first(self.known))
 
+    def grown(self, items: Items, known: int) -> Placed:
+        """In the same place of a pipeline whose catalogue goes on after ``known`` items."""
+        fitted = self.fitted.grown(items, known) if self.known is None else None
+        if fitted is None:
+            return replace(self, known=known if self.known is None else self.known)
+        return replace(self, fitted=fitted)
+
     def score(self, encoded: Any, rows: Rows, items: Positions) -> Floats:
         """Its score of each pair; NaN for items that it does not know."""
         if self.known is None:
@@ -101,6 +108,29 @@ class Pipeline:
     def as_of(self, histories: Histories) -> Pipeline:
         """The same with features read as of each query's moment in a log: for training and evaluation."""
         return replace(self, features=self.features.as_of(histories))
+
+    def grown(
+        self,
+        items: Items,
+        histories: Histories,
+        filters: tuple[FittedFilter, ...],
+        order: tuple[FittedOrder, ...],
+    ) -> Pipeline:
+        """The same over ``items``, the catalogue with more at its end, with rules that are fitted to it.
+
+        Sources that cannot take new items in do not know them; the features of items begin at the end of
+        ``histories``, those of the release, again.
+        """
+        known = len(self.items)
+        return replace(
+            self,
+            items=items,
+            sources=tuple(source.grown(items, known) for source in self.sources),
+            popular=np.concatenate([self.popular, np.arange(known, len(items), dtype=np.int32)]),
+            features=self.features.grown(items, histories),
+            filters=filters,
+            order=order,
+        )
 
     def shared(self, where: Mapping[str, Any] | None = None, live: Mask | None = None) -> Mask:
         """What everybody may get, bool[items]."""
@@ -261,6 +291,7 @@ def hydrate(pipeline: Pipeline, work: Work) -> None:
 
 def rank(pipeline: Pipeline, work: Work) -> None:
     """A probability for each objective, and from those and their weights one value; best first."""
+    work.probabilities = np.zeros((len(work.candidates), 0), np.float32)
     if pipeline.ranker is not None:
         work.probabilities = pipeline.ranker.predict(work.features)
         work.values = work.probabilities @ pipeline.weights

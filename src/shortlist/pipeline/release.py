@@ -16,7 +16,7 @@ Classes are found by their import path, which must lead to the contract they cla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,14 @@ class Release:
     users: dict[str, int]  # key -> row of the histories
     histories: Histories
     watermark: int  # the store's sequence up to which accepted events are inside the histories
+    filters: tuple[Filter, ...] = ()  # as they were declared
+    order: tuple[Order, ...] = ()
+
+    def grown(self, items: Items) -> Release:
+        """The same over ``items``, the catalogue with more at its end."""
+        filters = tuple(each.fit(items) for each in self.filters)
+        order = tuple(each.fit(items) for each in self.order)
+        return replace(self, pipeline=self.pipeline.grown(items, self.histories, filters, order))
 
     def history(self, user: str) -> Histories:
         """What ``user`` did up to the watermark, one row; empty for somebody new."""
@@ -105,6 +113,8 @@ def load(folder: Path) -> Release:
             f"{folder} has format {facts['format']}, this Shortlist reads up to {FORMAT}: upgrade it"
         )
     items = Items(pl.read_parquet(folder / "items.parquet"))
+    filters = tuple(from_data(each, Filter) for each in facts["filters"])
+    order = tuple(from_data(each, Order) for each in facts["order"])
     there = [name for name in OPTIONAL if (folder / "histories" / f"{name}.npy").exists()]
     histories = Histories(**{name: load_array(folder / "histories", name) for name in (*HISTORY, *there)})
     pipeline = Pipeline(
@@ -121,11 +131,12 @@ def load(folder: Path) -> Release:
         popular=load_array(folder / "popular", "items"),
         features=Features.load(folder / "features", items, histories),
         ranker=found(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
-        filters=tuple(from_data(each, Filter).fit(items) for each in facts["filters"]),
-        order=tuple(from_data(each, Order).fit(items) for each in facts["order"]),
+        filters=tuple(each.fit(items) for each in filters),
+        order=tuple(each.fit(items) for each in order),
     )
     users = pl.read_parquet(folder / "histories" / "users.parquet")[USER].to_list()
-    return Release(pipeline, {user: row for row, user in enumerate(users)}, histories, facts["watermark"])
+    rows = {user: row for row, user in enumerate(users)}
+    return Release(pipeline, rows, histories, facts["watermark"], filters, order)
 
 
 def _made(folder: Path) -> Path:

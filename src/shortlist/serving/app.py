@@ -14,12 +14,13 @@ from litestar.types import ASGIApp
 
 from shortlist.base.threads import one_thread
 from shortlist.pipeline.release import Release, load
+from shortlist.serving import search
 from shortlist.serving.api import ROUTES
 from shortlist.serving.edge import Edge
 from shortlist.serving.engine import Engine
 from shortlist.serving.errors import answer_to
 from shortlist.serving.metrics import Metrics
-from shortlist.serving.pages import Reference, landing
+from shortlist.serving.pages import Reference, landing, search_page
 from shortlist.serving.watch import Watch
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
@@ -33,7 +34,7 @@ def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIAp
     At startup it opens the store (StoreError) and takes up the current release, if one is published.
     """
     metrics = Metrics()
-    engine = Engine(open_store(home))
+    engine = Engine(open_store(home), home.pictures)
     watch = Watch(home, engine, metrics, read=read)
 
     @asynccontextmanager
@@ -47,7 +48,7 @@ def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIAp
                 engine.store.close()
 
     app = Litestar(
-        [*ROUTES, landing],
+        [*ROUTES, *search.ROUTES, landing, search_page],
         dependencies={
             "engine": Provide(lambda: engine, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from shortlist.base.columns import AT, AVAILABLE, CONTEXT, EVENT, ITEM, USER, VALUE
 from shortlist.base.contexts import Contexts, from_text
-from shortlist.base.errors import NotFoundError, UnavailableError
+from shortlist.base.errors import InvalidRequestError, NotFoundError, UnavailableError
 from shortlist.base.histories import Histories
-from shortlist.base.queries import Queries, Ragged
-from shortlist.base.types import Mask, Positions, Rows
+from shortlist.base.items import PICTURES, Items
+from shortlist.base.queries import Queries, Ragged, Sought
+from shortlist.base.types import Mask, Picture, Positions, Rows
+from shortlist.data.arrivals import checked, rows
 from shortlist.pipeline.explain import explain
 from shortlist.pipeline.explanation import Explanation
 from shortlist.pipeline.path import Pipeline
@@ -22,6 +26,7 @@ from shortlist.pipeline.release import Release
 from shortlist.pipeline.slate import Slates
 from shortlist.storage.releases import ReleaseFacts
 from shortlist.storage.store import AcceptedEvent, EventStore
+from shortlist.vision.album import Album
 
 
 @dataclass
@@ -32,6 +37,7 @@ class Serving:
     release: Release
     codes: Mapping[str, int]  # event name -> code
     strangers: dict[str, int] = field(default_factory=dict)  # numbers of users whom the release does not know
+    arrived: int = 0  # the number of the newest item that came to a server and is in this catalogue
     followed: int = 0  # the store's sequence up to which the features of items know what happened
     clock: int = 0  # the newest moment that was asked or became known: no request is asked before it
     state: tuple[int, Mask | None] = (0, None)  # the store's count of deletions, and the items that it leaves
@@ -83,8 +89,10 @@ class Engine:
     Everything raises UnavailableError as long as no release serves, and StoreError where the store fails.
     """
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: EventStore, pictures: Path | None = None) -> None:
+        """``pictures``: the folder of the home's album; None: no pictures can be taken in."""
         self.store = store
+        self._album_folder = pictures
         self._serving: Serving | None = None
 
     @property
@@ -121,13 +129,83 @@ class Engine:
         known = release.histories.known
         clock = int(trial.at[0]) if known is None else max(int(trial.at[0]), int(known.max(initial=0)))
         serving = Serving(facts, release, codes, followed=release.watermark, clock=clock)
+        serving = self._with_arrivals(serving)
         self._follow(serving)
         self._serving = serving
 
     def follow(self) -> None:
-        """Tell the features of items what was accepted since the last call, by whatever process."""
-        if self._serving is not None:
-            self._follow(self._serving)
+        """Take in the items that came since the last call, and tell their features what was accepted, by whatever
+        process.
+        """
+        before = self._serving
+        if before is None:
+            return
+        serving = self._with_arrivals(before)
+        self._follow(serving)
+        if serving is not before:
+            self._serving = serving
+
+    def _with_arrivals(self, serving: Serving) -> Serving:
+        """The same release with the items that came since; itself where none did."""
+        came = self.store.arrivals(serving.arrived)
+        if not came:
+            return serving
+        items = serving.pipeline.items
+        fresh = rows(items.table, came)
+        if len(fresh):
+            items = Items(items.table, self.album if PICTURES in fresh.dtypes else None)
+            release = serving.release.grown(items.extended(fresh))
+            serving = Serving(
+                serving.facts, release, serving.codes, followed=release.watermark, clock=serving.clock
+            )
+        serving.arrived = came[-1].number
+        return serving
+
+    @cached_property
+    def album(self) -> Album:
+        """The pictures of the home. Raises UnavailableError where there are none."""
+        if self._album_folder is None:
+            raise UnavailableError("this server has no place for pictures")
+        return Album(self._album_folder)
+
+    def add_item(self, item: str, attributes: Mapping[str, Any], pictures: Sequence[str] = ()) -> bool:
+        """Take in an item that the catalogue does not list, with pictures by their hashes; is it new?
+
+        Durable when this returns, found by searches of all processes soon after. An item that is listed keeps
+        what it has, and is not deleted any more. Raises InvalidRequestError that names the field.
+        """
+        table = self.serving.pipeline.items.table
+        told = dict(attributes)
+        if pictures:
+            columns = [name for name, kind in table.schema.items() if kind == PICTURES]
+            if len(columns) != 1:
+                raise InvalidRequestError(
+                    "pictures", f"items have {len(columns)} attributes of pictures, not one"
+                )
+            told[columns[0]] = list(pictures)
+        stored = checked(table, told)
+        is_new = bool(self.serving.pipeline.items.positions([item])[0] < 0)
+        if is_new:
+            self.store.add_item(item, stored)
+        self.store.restore_item(item)
+        return is_new
+
+    def search(
+        self,
+        n: int,
+        *,
+        picture: Picture | None = None,
+        item: str | None = None,
+        words: str = "",
+        where: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """What is like ``picture`` or ``item``, and says ``words``; ``item`` itself is left out. NotFoundError."""
+        serving = self.serving
+        anchor = -1 if item is None else _position(serving, item)
+        sought = Sought.of([picture], [words], [anchor])
+        queries = Queries(Histories.empty(1), np.array([max(now(), serving.clock)]), None, sought)
+        live = _without(serving, np.array([anchor], np.int32))
+        return Answer(serving, serving.pipeline.recommend(queries, n, where=where, live=live))
 
     def _follow(self, serving: Serving) -> None:
         live, items = serving.pipeline.features.live, serving.pipeline.items

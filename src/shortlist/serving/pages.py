@@ -14,13 +14,20 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 _FOLDER = Path(__file__).parent
 _SHELL = (_FOLDER / "shell.html").read_text()
 _LANDING = (_FOLDER / "landing.html").read_text()
-_EXAMPLES = {"user": "42", "item": "50"}  # of parameters in URLs
+_SEARCH = (_FOLDER / "search.html").read_text()
+_EXAMPLES = {"user": "42", "item": "50", "hash": "0" * 64}  # of parameters in URLs
 
 
 @get("/", include_in_schema=False, media_type=MediaType.HTML)
 async def landing() -> str:
     """Where a person who opens the server's address arrives."""
     return _page("Shortlist", _LANDING)
+
+
+@get("/search", include_in_schema=False, media_type=MediaType.HTML)
+async def search_page() -> str:
+    """Where a person searches with a photo."""
+    return _SEARCH
 
 
 class Reference(OpenAPIRenderPlugin):
@@ -56,7 +63,9 @@ def _route(base: str, path: str, method: str, operation: dict[str, Any], documen
     url += "".join(f"{'&' if place else '?'}{name}={_EXAMPLES[name]}" for place, name in enumerate(needed))
     command = f"curl{'' if method == 'get' else ' -X ' + method.upper()} '{url}'"
     body = _example_body(operation, document)
-    if body is not None:
+    if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
+        command += " \\\n  -F picture=@photo.jpg"
+    elif body is not None:
         command += f" \\\n  -d '{json.dumps(body)}'"
     title = escape(f"{method.upper()} {path}")
     words = _words(f"{operation['summary']}. {operation['description']}")

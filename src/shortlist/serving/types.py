@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 MOST = 1000  # items of a slate, candidates to rank, events of a batch
 LONGEST = 512  # characters of a key
+LARGEST_PICTURE = 20_000_000  # bytes
 
 Text = Annotated[str, Meta(min_length=1, max_length=LONGEST)]
 UserKey = Annotated[Text | int, Meta(description="the user's key, text or a whole number", examples=["42"])]
@@ -53,6 +54,43 @@ class SimilarRequest(Query):
     n: Count = 20
     where: Conditions | None = None
     context: ContextWords | None = None
+
+
+Photo = Annotated[
+    str,
+    Meta(
+        max_length=LARGEST_PICTURE * 4 // 3 + 200,
+        description="JPEG, PNG, WebP, GIF or BMP in base64; a data: URL will do",
+    ),
+]
+Side = Annotated[float, Meta(ge=0, le=1)]
+Crop = Annotated[
+    tuple[Side, Side, Side, Side] | Literal["auto"],
+    Meta(
+        description='the part that is meant: left, top, right, bottom as shares of the whole, or "auto" for the '
+        "main object",
+        examples=["auto"],
+    ),
+]
+
+
+class SearchRequest(Query):
+    """What is looked for: at least one of a picture, an item and words."""
+
+    picture: Photo | None = None
+    item: Annotated[ItemKey, Meta(description="an item whose like is looked for")] | None = None
+    words: Annotated[str, Meta(max_length=LONGEST, description="words of names and descriptions")] = ""
+    crop: Crop | None = None
+    n: Count = 20
+    where: Conditions | None = None
+
+
+class ItemRequest(Query):
+    """A new item."""
+
+    item: ItemKey
+    attributes: Annotated[dict[str, Any], Meta(description="as the catalogue has them")] = {}
+    pictures: Annotated[list[Photo], Meta(max_length=20)] = []
 
 
 class RankRequest(Query):
@@ -141,6 +179,34 @@ class Slate(Struct):
     stages: Annotated[list[StageFacts] | UnsetType, Meta(description="with ?trace=true")] = UNSET
 
 
+class SearchItem(Struct):
+    """One thing that was found."""
+
+    item: str
+    title: str
+    position: Annotated[int, Meta(description="place among the results, from 1")]
+    value: Annotated[float, Meta(description="what the value model, or the fusion of sources, makes of it")]
+    scores: Annotated[dict[str, float | None], Meta(description="source to its own score")]
+    probabilities: Annotated[dict[str, float], Meta(description="objective to probability")]
+    sources: list[str]
+    reason: str
+    attributes: dict[str, Any]
+    picture: Annotated[str | None, Meta(description="where its picture is on this server")]
+
+
+class SearchResults(Struct):
+    """What was found, best first."""
+
+    request_id: str
+    release: int
+    items: list[SearchItem]
+    crop: Annotated[list[float] | None, Meta(description="the part of the picture that was looked at")]
+    degraded: list[str]
+    decode_ms: Annotated[float, Meta(description="to read the picture; waiting for that is in took_ms")]
+    took_ms: float
+    stages: list[StageFacts]
+
+
 class EventReceipt(Struct):
     """What became of one event. It is durable."""
 
@@ -192,6 +258,14 @@ class ItemFacts(Struct):
     title: str
     deleted: bool
     attributes: dict[str, Any]
+
+
+class ItemReceipt(Struct):
+    """What became of a posted item. It is durable."""
+
+    item: str
+    new: Annotated[bool, Meta(description="false: it was listed before, and is not deleted any more")]
+    pictures: Annotated[list[str], Meta(description="content hashes")]
 
 
 class ItemState(Struct):

@@ -19,7 +19,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates
 from shortlist.base.threads import one_thread
-from shortlist.base.types import Floats, Mask
+from shortlist.base.types import Floats
 from shortlist.features.features import Features
 from shortlist.pipeline.path import AT_ONCE, Pipeline, Placed, hydrate
 from shortlist.system.system import System
