@@ -103,8 +103,8 @@ def _spread(clock: Moments, moments: int) -> Moments:
     """Moments just after some of the log's, spread evenly over its events."""
     if not len(clock):
         return clock
-    spread: Moments = np.unique(np.quantile(clock, np.linspace(0, 1, moments), method="nearest")) + 1
-    return spread
+    spread = np.unique(np.quantile(clock, np.linspace(0, 1, moments), method="nearest"))
+    return spread.astype(np.int64) + 1
 
 
 def _questions(log: Histories, done: Mask, items: int) -> Iterator[tuple[Rows, Positions]]:
