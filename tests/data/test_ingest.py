@@ -388,3 +388,16 @@ def test_movielens_small(data_folder: Path, declare, home, monkeypatch):
     report = ingest(system, home, Path())
     assert (report.items, report.added, report.quarantined) == (9125, 100_004, 0)
     assert scan(home).collect()["value"].mean() == pytest.approx(3.5436, abs=1e-4)
+
+
+def test_a_damaged_ledger_is_said_and_may_be_removed(declare, home, tmp_path):
+    (tmp_path / "events.csv").write_text("user,item,rating,at\nx,a,4,100\n")
+    system = declare(Table("events.csv"))
+    ingest(system, home, tmp_path)
+    for content in ("{", "[]", '{"format": 1, "inputs": {"rating": {"events.csv": {"size": 3}}}}'):
+        home.ledger.write_text(content)
+        with pytest.raises(DataError, match=r"ingested\.json is damaged .*: remove it, and ingest again"):
+            ingest(system, home, tmp_path)
+    home.ledger.unlink()
+    report = ingest(system, home, tmp_path)
+    assert (report.added, report.inputs[-1].known) == (0, 1)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
 from shortlist.data.splits import by_moment, by_share, by_time
 
@@ -59,11 +60,11 @@ def test_what_was_not_known_at_the_question_is_not_learned_from(at, share, data)
     late = data.draw(st.lists(st.integers(0, 20), min_size=sum(map(len, at)), max_size=sum(map(len, at))))
     given_rows = histories(at)
     given_rows = replace(given_rows, known=given_rows.at + np.array(late, np.int64))
-    for split in (by_moment(given_rows, 25), by_share(given_rows, share)):
+    for cut in (lambda log: by_moment(log, 25), lambda log: by_share(log, share)):
+        split, whole = cut(given_rows), cut(histories(at))
         asked = np.repeat(split.at, split.train.lengths)
         assert (split.train.at < asked).all()
         assert (split.train.known <= asked).all()
-        whole = by_moment(histories(at), 25) if split.at[0] == 25 else by_share(histories(at), share)
         assert rows(split.test) == rows(whole.test)
         known = {item: int(moment) for item, moment in zip(given_rows.items, given_rows.known, strict=True)}
         for row, everything, moment in zip(rows(split.train), rows(whole.train), split.at, strict=True):
@@ -90,6 +91,12 @@ def test_by_time_takes_one_moment_where_enough_rows_are_on_both_sides(at, share,
     else:
         assert split.train.lengths.tolist() == by_share(given_rows, share).train.lengths.tolist()
         assert f"only {both} people" in split.how
+
+
+def test_a_log_that_was_known_too_late_is_said():
+    given_rows = histories([[1, 2, 3, 4, 5]])
+    with pytest.raises(DataError, match="give history as a table"):
+        by_time(replace(given_rows, known=np.full(5, 100)))
 
 
 @pytest.mark.parametrize("cut", [by_share, by_time, lambda each: by_moment(each, 3)])

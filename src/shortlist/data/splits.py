@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from shortlist.base.columns import SECOND
+from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries
 from shortlist.base.types import AnyArray, Moments
@@ -62,7 +63,8 @@ def by_time(histories: Histories, share: float = 0.8, straddlers: int = STRADDLE
     """One global moment where at least ``straddlers`` rows have events on both sides of it, else each row's share.
 
     The moment is the ``share`` quantile of all event times. A global moment is the stricter test, since
-    nothing at all is learned from the future; but it says little where few people are on both sides.
+    nothing at all is learned from the future; but it says little where few people are on both sides. Raises
+    DataError where nothing was known when people are asked.
     """
     if len(histories.at):
         moment = int(np.quantile(histories.at, share, method="higher"))
@@ -73,5 +75,10 @@ def by_time(histories: Histories, share: float = 0.8, straddlers: int = STRADDLE
     else:
         both = 0
     split = by_share(histories, share)
+    if histories.known is not None and len(histories.at) and not len(split.train.at):
+        raise DataError(
+            "all of the log became known only after what it is to be tested on: events that are sent to the server "
+            "late count from when they came; give history as a table, where it counts from when it happened"
+        )
     why = f"{split.how} (one global moment has only {both} people on both sides; {straddlers} are needed)"
     return Split(split.train, split.test, split.at, why)

@@ -54,7 +54,7 @@ def explain(
             "found": _found(pipeline, ranked, item),
             "scores": _named([s.name for s in pipeline.sources], own.candidates.scores[i]),
             "dropped": _dropped(pipeline, queries, item, where, live),
-            "probabilities": _named(pipeline.objectives, probabilities[i]),
+            "probabilities": _named(pipeline.objectives, probabilities[i]) if model else {},
             "value": float(probabilities[i] @ pipeline.weights) if model else None,
             "features": _named(pipeline.features.names, own.features[i]) if model else {},
             "contributions": parts,
