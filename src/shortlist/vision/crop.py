@@ -17,8 +17,8 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 SIZE = 64  # pixels of the picture in which the main object is sought
 PLAIN = 0.08  # most that a plain background differs from its own colour, of 1
-STANDS_OUT = 0.25  # how far an object's colour is from a plain background's, of the farthest
-MARGIN = 0.04  # left around the object
+STANDS_OUT = 0.4  # how far an object's colour is from a plain background's, of the farthest
+MARGIN = 0.02  # left around the object
 SMALL, LARGE = 0.02, 0.8  # share of the picture: less is a speck, more is all of it
 
 
@@ -54,7 +54,7 @@ def main_object(picture: Picture) -> Box:
     edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     ground = np.median(edge, axis=0)
     if np.median(np.abs(edge - ground).max(axis=1)) < PLAIN:
-        distance = gaussian_filter(np.abs(small - ground).max(axis=2), 1)
+        distance = gaussian_filter(np.abs(small - ground).max(axis=2), 0.7)
         found = distance > max(STANDS_OUT * float(distance.max()), PLAIN)
     else:
         saliency = spectral_residual(small.mean(axis=2))

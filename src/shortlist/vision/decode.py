@@ -49,7 +49,7 @@ def pixels(header: Header, side: int | None = None) -> Picture:
     """``decode`` for a header that was looked at already."""
     _must_fit(header, side)
     try:
-        small = np.array(_small(_rgb(_opened(header, side)), side))
+        small = np.array(_small(_rgb(_opened(header, side)), header, side))
     except (ShortlistError, MemoryError):
         raise
     except Exception as error:  # Pillow raises a dozen kinds, of files as broken as can be
@@ -101,11 +101,11 @@ def _opened(header: Header, side: int | None) -> Image:
     return image
 
 
-def _small(image: Image, side: int | None) -> Image:
-    shorter = min(image.size)
+def _small(image: Image, header: Header, side: int | None) -> Image:
+    shorter = min(header.width, header.height)
     if side is None or shorter <= side:
         return image
-    width, height = (max(side, round(length * side / shorter)) for length in image.size)
+    width, height = (round(length * side / shorter) for length in (header.width, header.height))
     return image.resize((width, height), reducing_gap=GAP)
 
 

@@ -235,7 +235,9 @@ def _palette(flags: int) -> int:
 
 
 def _bmp(data: bytes) -> Header:
-    (size,) = struct.unpack_from("<I", data, 14)
+    start, size = struct.unpack_from("<II", data, 10)
+    if max(start, 14 + size) > len(data):
+        raise IndexError
     width, height = struct.unpack_from("<HH" if size == 12 else "<ii", data, 18)
     return Header("BMP", width, abs(height), data)
 
