@@ -240,6 +240,18 @@ def test_new_ids_are_sorted_in_a_part_at_a_time_by_many_processes(tmp_path, monk
         store.close()
 
 
+def test_ids_of_large_batches_do_not_pile_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(known, "MOST", 50)
+    monkeypatch.setattr(known, "PART", 5)
+    store = SqliteStore(tmp_path / "state.db")
+    for turn in range(40):
+        store.accept(events(30, f" {turn}"))
+    db = sqlite3.connect(tmp_path / "state.db")
+    assert db.execute("SELECT SUM(LENGTH(numbers)) / 8 FROM new_ids").fetchone()[0] < 200
+    db.close()
+    store.close()
+
+
 def test_a_transaction_that_fails_while_ids_are_sorted_in_forgets_none(tmp_path, monkeypatch):
     monkeypatch.setattr(known, "MOST", 10)
     monkeypatch.setattr(known, "PART", 2)

@@ -16,7 +16,7 @@ import numpy as np
 from shortlist.storage.rows import insert, known
 
 MOST = 100_000  # numbers that wait
-PART = 4_000  # numbers that one transaction sorts in
+PART = 4_000  # numbers that a transaction sorts in, unless it brings many itself
 
 
 class KnownIds:
@@ -45,7 +45,8 @@ class KnownIds:
             ordered = sorted(self._waiting, reverse=True)
             self._parts = [ordered[first : first + PART] for first in range(0, len(ordered), PART)]
             self._goal = sequence
-        if self._parts:
+        parts = 1 + 2 * len(numbers) // PART  # always more than came, so that what waits stays bounded
+        for _ in range(min(parts, len(self._parts))):
             self._sort_in(db, self._parts.pop())
 
     def _catch_up(self, db: sqlite3.Connection) -> None:
