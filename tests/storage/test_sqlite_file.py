@@ -247,7 +247,7 @@ def test_ids_of_large_batches_do_not_pile_up(tmp_path, monkeypatch):
     for turn in range(40):
         store.accept(events(30, f" {turn}"))
     db = sqlite3.connect(tmp_path / "state.db")
-    assert db.execute("SELECT SUM(LENGTH(numbers)) / 8 FROM new_ids").fetchone()[0] < 200
+    assert db.execute("SELECT COALESCE(SUM(LENGTH(numbers)), 0) / 8 FROM new_ids").fetchone()[0] < 200
     db.close()
     store.close()
 
