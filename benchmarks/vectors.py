@@ -27,7 +27,7 @@ from shortlist.retrieval.index import VectorIndex
 from shortlist.retrieval.index.codes import codes, faiss
 
 LATENT, EACH = 48, 200  # dimensions that matter, vectors of a cluster
-QUERIES, ROUNDS = 100, 300
+QUERIES, ROUNDS = 200, 400
 CHANGES = 2000
 NOBODY = Ragged.of([[]])
 

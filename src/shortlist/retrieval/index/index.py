@@ -37,8 +37,8 @@ class VectorIndex:
     def build(cls, vectors: Floats, keys: AnyArray, *, seed: int = 0, sample: Floats | None = None) -> Self:
         """Of ``vectors`` float32[vectors, size]; ``keys`` int[vectors] are the positions of their items.
 
-        Above 100,000 vectors, and with faiss, a search looks through as many inverted lists as hold 97% of
-        the best of ``sample``, float32[queries, size] (None: of some of the vectors, which are held out).
+        Above 100,000 vectors, and with faiss, a search looks through as many inverted lists as hold 97%
+        of the best for ``sample``, float32[queries, size] (None: for some of the vectors, which are held out).
         Raises DataError where a number is not finite.
         """
         return cls(State.new(Built.build(*_checked(vectors, keys), seed, sample)))

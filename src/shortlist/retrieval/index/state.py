@@ -24,7 +24,7 @@ class State:
         """Nothing gone, nothing added."""
         items = int(built.keys[-1]) + 1 if len(built.keys) else 0
         alive = np.zeros(items, bool)
-        alive[built.keys] = True
+        alive[built.items] = True
         return cls(built, alive, Tail.empty(built.vectors.shape[1]))
 
     def changed(self, gone: Positions, vectors: Floats, keys: Positions) -> State:
