@@ -126,12 +126,20 @@ class FittedWords(FittedSource):
         ]
 
     def grown(self, items: Items, known: int) -> FittedWords:
-        """The same with the items from position ``known`` on, weighed by what is usual among the old ones."""
-        counts = _counts(
-            [spoken_words(text) for text in _texts(items.table[known:], self.on)], self.vocabulary
-        )
-        weights = sparse.vstack([self.weights, _weighted(counts, self.rarity, self.usual)], format="csr")
-        return FittedWords(self.on, self.vocabulary, self.rarity, self.usual, weights)
+        """The same with the items from position ``known`` on, weighed by what is usual among the old ones.
+
+        Words that only they have count as said by one item.
+        """
+        spoken = [spoken_words(text) for text in _texts(items.table[known:], self.on)]
+        fresh = sorted({word for words in spoken for word in words} - self.vocabulary.keys())
+        vocabulary = {word: code for code, word in enumerate([*self.words, *fresh])}
+        rare = np.log1p((known - 0.5) / 1.5)
+        rarity = np.concatenate([self.rarity, np.full(len(fresh), rare, np.float32)])
+        old = self.weights.copy()
+        old.resize(old.shape[0], len(vocabulary))
+        added = _weighted(_counts(spoken, vocabulary), rarity, self.usual)
+        weights = sparse.vstack([old, added], format="csr")
+        return FittedWords(self.on, vocabulary, rarity, self.usual, weights)
 
     def save(self, folder: Path) -> None:
         """Arrays, the words, and which attributes they are of."""

@@ -69,7 +69,6 @@ Crop = Annotated[
     Meta(
         description='the part that is meant: left, top, right, bottom as shares of the whole, or "auto" for the '
         "main object",
-        examples=["auto"],
     ),
 ]
 
@@ -79,7 +78,9 @@ class SearchRequest(Query):
 
     picture: Photo | None = None
     item: Annotated[ItemKey, Meta(description="an item whose like is looked for")] | None = None
-    words: Annotated[str, Meta(max_length=LONGEST, description="words of names and descriptions")] = ""
+    words: Annotated[
+        str, Meta(max_length=LONGEST, description="words of names and descriptions", examples=["green apple"])
+    ] = ""
     crop: Crop | None = None
     n: Count = 20
     where: Conditions | None = None
