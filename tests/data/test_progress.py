@@ -35,6 +35,12 @@ def test_a_terminal_sees_rows_and_speed():
     assert "rows/s" in shown
 
 
+def test_it_counts_what_it_is_told_to():
+    shown = seen_on_a_terminal("None, 'pictures'")
+    assert "150 pictures" in shown
+    assert "pictures/s" in shown
+
+
 def test_it_can_be_silenced():
     assert seen_on_a_terminal("False") == ""
 

@@ -77,11 +77,12 @@ def test_specks_are_no_object():
     assert overlap(main_object(shown), (0.2, 0.2, 0.5, 0.6)) > 0.7
 
 
-def test_an_object_on_a_busy_ground_is_found():
-    texture = np.random.default_rng(0).integers(0, 256, (200, 300, 1), dtype=np.uint8).repeat(3, 2)
+def test_a_busy_scene_is_left_whole():
+    texture = (
+        np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8).repeat(10, 0).repeat(10, 1)
+    )
     texture[60:120, 80:140] = 255
-    found = main_object(texture)
-    assert found == WHOLE or overlap(found, (80 / 300, 0.3, 140 / 300, 0.6)) > 0.2
+    assert main_object(texture) == WHOLE
 
 
 @pytest.mark.parametrize(

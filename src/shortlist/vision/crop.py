@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, label
 
 from shortlist.base.errors import InvalidRequestError
-from shortlist.base.types import AnyArray, Floats, Picture
+from shortlist.base.types import Mask, Picture
 from shortlist.vision.identity import shrunk
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of width and height
@@ -39,41 +39,27 @@ def checked(box: Sequence[float]) -> Box:
     left, top, right, bottom = map(float, box)
     if left >= right or top >= bottom:
         raise InvalidRequestError(
-            "crop", f"{list(box)} holds nothing: left is below right, and top below bottom"
+            "crop", f"{list(box)} holds nothing: left must be less than right, and top less than bottom"
         )
     return left, top, right, bottom
 
 
 def main_object(picture: Picture) -> Box:
-    """The box around what stands out; WHOLE where nothing does.
+    """The box around what lies on a plain background; WHOLE where the background is none, or nothing is on it.
 
-    On a plain background that is whatever has another colour; elsewhere, where the spectrum differs from what is
-    usual (Hou and Zhang, "Saliency detection: a spectral residual approach", CVPR 2007).
+    The background is what the edge shows. On busy scenes it is left to people to draw a box: the saliency of
+    spectral residuals (Hou and Zhang, CVPR 2007) was tried on photos of shelves, and chose price tags.
     """
     small = shrunk(picture, SIZE) / np.float32(255)
     edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     ground = np.median(edge, axis=0)
-    if np.median(np.abs(edge - ground).max(axis=1)) < PLAIN:
-        distance = gaussian_filter(np.abs(small - ground).max(axis=2), 0.7)
-        found = distance > max(STANDS_OUT * float(distance.max()), PLAIN)
-    else:
-        saliency = spectral_residual(small.mean(axis=2))
-        found = saliency > 3 * saliency.mean()  # the threshold of the paper
-    return _around(_main(found))
+    if np.median(np.abs(edge - ground).max(axis=1)) > PLAIN:
+        return WHOLE
+    distance = gaussian_filter(np.abs(small - ground).max(axis=2), 0.7)
+    return _around(_main(distance > max(STANDS_OUT * float(distance.max()), PLAIN)))
 
 
-def spectral_residual(grey: Floats) -> Floats:
-    """How much each pixel stands out, float32[size, size]: the log spectrum less its own mean, transformed back."""
-    spectrum = np.fft.fft2(grey)
-    amplitude = np.log(np.abs(spectrum) + 1e-8)
-    ring = np.pad(amplitude, 1, mode="wrap")
-    size = len(grey)
-    around = sum(ring[y : y + size, x : x + size] for y in range(3) for x in range(3)) / 9
-    back = np.fft.ifft2(np.exp(amplitude - around + 1j * np.angle(spectrum)))
-    return np.asarray(gaussian_filter(np.abs(back) ** 2, 2.5), np.float32)
-
-
-def _main(found: AnyArray) -> AnyArray:
+def _main(found: Mask) -> Mask:
     """Without the specks: only parts at least a fifth as large as the largest."""
     parts, count = label(found)
     if count < 2:
@@ -83,7 +69,7 @@ def _main(found: AnyArray) -> AnyArray:
     return np.isin(parts, np.flatnonzero(sizes >= sizes.max() / 5))
 
 
-def _around(found: AnyArray) -> Box:
+def _around(found: Mask) -> Box:
     rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
     if not len(rows):
         return WHOLE
