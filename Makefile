@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FEAST := .venv-feast
 
-.PHONY: demo test lint types imports unit test-feast feast format bench clean help
+.PHONY: demo test browser lint types imports unit test-feast feast format bench clean help
 
 help:
 	@echo "make demo     films for people: fetch MovieLens 100K, learn, evaluate, serve"
@@ -29,8 +29,16 @@ types: $(VENV)/dev
 imports: $(VENV)/dev
 	$(BIN)/lint-imports --no-cache
 
-unit: $(VENV)/dev
+unit: $(VENV)/dev browser
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# The search page is tested in a real browser where there is one, or where this may install it.
+browser:
+	@command -v chromedriver >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get install -qq --yes --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null 2>&1; } || \
+		{ [ "$$(id -u)" = 0 ] && apt-get update -qq >/dev/null 2>&1 && \
+		apt-get install -qq --yes --no-install-recommends chromium chromium-driver fonts-dejavu-core >/dev/null 2>&1; } || \
+		echo "no chromedriver here: tests of the search page are skipped (apt-get install chromium chromium-driver)"
 
 # Feast pins older libraries than ours and is large, so it has an environment of its own.
 test-feast: feast
