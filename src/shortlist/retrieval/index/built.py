@@ -22,9 +22,7 @@ class Built(Part):
     def __init__(self, vectors: AnyArray, keys: Positions, scale: float, lists: Lists | None) -> None:
         self.vectors, self.keys, self.scale, self.lists = vectors, keys, np.float32(scale), lists
         items = int(keys[-1]) + 1 if len(keys) else 0
-        self._first = np.searchsorted(
-            keys, np.arange(items + 2)
-        )  # of each item, and of two that there are not
+        self._first = np.searchsorted(keys, np.arange(items + 2))  # place of each item, and of two beyond
 
     def _spans(self, items: Positions) -> tuple[Rows, Rows]:
         """A table of all items is faster than searching the keys: 1,000 of a million in 0.01 instead of 0.5 ms."""
