@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from shortlist.system.table import Sample as Sample
     from shortlist.system.table import Table as Table
     from shortlist.vision.encoders import EfficientNetLite0 as EfficientNetLite0
-    from shortlist.vision.tune import FineTune as FineTune
+    from shortlist.vision.fine_tune import FineTune as FineTune
 
 _HOME = {
     "DeclarationError": "base.errors",
@@ -118,7 +118,7 @@ _HOME = {
     "ItemAttribute": "system.given",
     "Length": "system.given",
     "EfficientNetLite0": "vision.encoders",
-    "FineTune": "vision.tune",
+    "FineTune": "vision.fine_tune",
     "Requirements": "system.system",
     "System": "system.system",
     "Query": "system.table",

@@ -12,9 +12,9 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="a browser is drive
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
+from tests.serving.test_search_rest import client as shop_client  # noqa: F401
 
 from shortlist.testing.colours import photo
-from tests.serving.test_search_rest import client as shop_client  # noqa: F401
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 
@@ -88,7 +88,9 @@ def test_a_part_is_chosen_by_the_button_by_dragging_and_by_numbers(page, tmp_pat
     assert 0 < float(left.get_property("value")) < 60
     assert page.find_element(By.ID, "box").is_displayed()
     stage = page.find_element(By.ID, "stage")
-    drag = webdriver.ActionChains(page).move_to_element(stage).click_and_hold().move_by_offset(60, 60).release()
+    drag = (
+        webdriver.ActionChains(page).move_to_element(stage).click_and_hold().move_by_offset(60, 60).release()
+    )
     found = after(page, drag.perform)
     assert found
     assert 45 <= float(left.get_property("value")) <= 55
@@ -122,7 +124,9 @@ def test_everything_has_a_name_for_a_screen_reader(page, tmp_path):
 def test_it_fits_a_phone(page, tmp_path):
     page.set_window_size(500, 900)  # the narrowest that the browser makes
     choose(page, tmp_path, "purple")
-    wide = page.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    wide = page.execute_script(
+        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     assert wide == 0
     page.save_screenshot(str(ARTIFACTS / "search-phone.png"))
 
@@ -134,7 +138,9 @@ def test_what_cannot_be_searched_says_why(page, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(photo("red")[:99])
     page.find_element(By.ID, "file").send_keys(str(broken))
-    WebDriverWait(page, 10).until(lambda _: "wrong" in message.get_attribute("class") and "Choose" not in message.text)
+    WebDriverWait(page, 10).until(
+        lambda _: "wrong" in message.get_attribute("class") and "Choose" not in message.text
+    )
     assert page.find_elements(By.CSS_SELECTOR, "#results li") == []
     page.get_log("browser")  # the browser notes the 400
 

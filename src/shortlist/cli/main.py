@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -246,6 +246,44 @@ def _pairs(texts: Iterable[str]) -> dict[str, str]:
         if not (name and word):
             raise typer.BadParameter(f"{name!r} says nothing: write name=word, as device=mobile")
     return {name: word for name, _, word in pairs}
+
+
+@app.command()
+def search(
+    photo: Annotated[
+        Path | None, typer.Argument(help="A picture file to search with.", show_default=False)
+    ] = None,
+    item: Annotated[str | None, typer.Option(help="An item whose like is looked for.")] = None,
+    words: Annotated[str, typer.Option(help="Words of names and descriptions.")] = "",
+    crop: Annotated[
+        str | None, typer.Option(help="The part that is meant: auto, or left,top,right,bottom from 0 to 1.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="Only items with this, as product=Apple; may come several times.")
+    ] = None,
+    n: N = 20,
+    system: Which = None,
+) -> None:
+    """Find what looks like a photo or an item, or says some words, in the published release."""
+    from shortlist.base.errors import NotFoundError
+    from shortlist.cli.show import show_found
+    from shortlist.project.ask import Asker
+    from shortlist.project.project import open_home
+
+    part: tuple[float, ...] | Literal["auto"] | None = None
+    if crop is not None:
+        try:
+            part = "auto" if crop == "auto" else tuple(float(side) for side in crop.split(","))
+        except ValueError:
+            raise typer.BadParameter(
+                f"{crop!r} is neither auto nor four numbers such as 0.1,0.1,0.9,0.9"
+            ) from None
+    if photo is not None and not photo.is_file():
+        raise NotFoundError(f"no picture file {str(photo)!r}")
+    picture = photo.read_bytes() if photo is not None else None
+    with Asker(open_home(system)) as asker:
+        asked = {"item": item, "words": words, "crop": part, "where": _pairs(where or ())}
+        show_found(out, asker.search(n, picture=picture, **asked))  # type: ignore[arg-type]
 
 
 @app.command()

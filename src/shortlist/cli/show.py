@@ -135,6 +135,29 @@ def show_person(out: Console, history: Mapping[str, Any], slate: Mapping[str, An
         out.print(f"  [yellow]degraded: {escape(note)}[/yellow]")
 
 
+def show_found(out: Console, found: Mapping[str, Any]) -> None:
+    """What a search found, with scores and reasons, and how it went."""
+    out.print(
+        f"[bold]{len(found['items'])} found[/bold] [dim](release {found['release']}, {found['took_ms']:.1f} ms)[/dim]"
+    )
+    table = Table(box=None, show_header=False, pad_edge=True)
+    for entry in found["items"]:
+        scores = "  ".join(f"{name} {score:.2f}" for name, score in entry["scores"].items() if score)
+        chances = "  ".join(f"{name} {p:.0%}" for name, p in entry["probabilities"].items())
+        table.add_row(
+            str(entry["position"]),
+            escape(entry["title"]),
+            f"[dim]{escape(entry['reason'])}[/dim]",
+            f"{scores}  {chances}",
+            f"[dim]{escape(entry['item'])}[/dim]",
+        )
+    out.print(table)
+    read = {"stage": "read", "before": 0, "after": 0, "ms": found["decode_ms"]}
+    show_stages(out, [*([read] if found["decode_ms"] else []), *found["stages"]])
+    for note in found["degraded"]:
+        out.print(f"  [yellow]degraded: {escape(note)}[/yellow]")
+
+
 def show_stages(out: Console, stages: Sequence[Mapping[str, Any]]) -> None:
     """Where the milliseconds of a request went."""
     longest = max((stage["ms"] for stage in stages), default=0) or 1

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
-from shortlist.base.errors import NotFoundError
+from shortlist.base.errors import InvalidRequestError, NotFoundError
 from shortlist.base.threads import one_thread
 from shortlist.pipeline.release import load
 from shortlist.serving import answers
 from shortlist.serving.engine import Engine
+from shortlist.serving.found import search_items
+from shortlist.serving.uploads import opened
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
@@ -32,7 +34,7 @@ class Asker:
                 f"{home.path} has no published release: run `shortlist train FILE`, then `publish`"
             )
         self._store = open_store(home)
-        self._engine = Engine(self._store)
+        self._engine = Engine(self._store, home.pictures)
         self._engine.swap(releases.facts(number), load(releases.open(number)))
 
     def __enter__(self) -> Self:
@@ -58,6 +60,38 @@ class Asker:
             "items": [_plain(entry) for entry in answers.slate_items(answer)],
             "stages": [_plain(stage) for stage in answers.stages(answer)],
             "degraded": list(answer.slates.degraded),
+            "took_ms": (perf_counter() - start) * 1000,
+        }
+
+    def search(
+        self,
+        n: int,
+        *,
+        picture: bytes | None = None,
+        item: str | None = None,
+        words: str = "",
+        crop: tuple[float, ...] | Literal["auto"] | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """What is like the ``picture`` (bytes of a file) or the ``item``, and says the ``words``: as REST answers.
+
+        Raises PictureError, InvalidRequestError that names the field, NotFoundError.
+        """
+        start = perf_counter()
+        if picture is None and item is None and not words.strip():
+            raise InvalidRequestError("body", "name what to look for: a picture, an item or words")
+        upload = opened(picture, crop) if picture is not None else None
+        with one_thread():
+            answer = self._engine.search(
+                n, picture=upload.picture if upload else None, item=item, words=words, where=where
+            )
+        return {
+            "release": answer.serving.facts.number,
+            "items": [_plain(entry) for entry in search_items(answer)],
+            "stages": [_plain(stage) for stage in answers.stages(answer)],
+            "degraded": list(answer.slates.degraded),
+            "crop": list(upload.crop) if upload and upload.crop else None,
+            "decode_ms": upload.ms if upload else 0.0,
             "took_ms": (perf_counter() - start) * 1000,
         }
 

@@ -21,7 +21,7 @@ from shortlist.system.contracts import Encoder, FittedEncoder, FittedSource, Sou
 from shortlist.system.knobs import found, path_of
 from shortlist.vision.embed import embed
 from shortlist.vision.encoders import EfficientNetLite0
-from shortlist.vision.tune import FineTune
+from shortlist.vision.fine_tune import FineTune
 from shortlist.vision.tuned import Shown, tuned
 
 LATELY = 5  # newest items of a history that stand for a query without a picture
@@ -108,7 +108,8 @@ class FittedVisual(FittedSource):
         owner, vectors = self.index.vectors(items)
         np.add.at(sums, rows[owner], vectors)
         length = np.linalg.norm(sums, axis=1, keepdims=True)
-        return np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
+        mean: Floats = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
+        return mean
 
     def search(self, encoded: Looks, n: int, allowed: Allowed) -> Found:
         """The items that look most alike; nothing for a row without a vector."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 import msgspec
@@ -13,19 +12,17 @@ from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, JSONBody
 
-from shortlist.base.columns import ITEM
 from shortlist.base.errors import InvalidRequestError, NotFoundError
-from shortlist.base.items import PICTURES
 from shortlist.serving import answers
 from shortlist.serving.answering import computed
 from shortlist.serving.edge import elapsed_ms, request_id
 from shortlist.serving.engine import Answer, Engine, now
+from shortlist.serving.found import search_items
 from shortlist.serving.metrics import Metrics
 from shortlist.serving.types import (
     LARGEST_PICTURE,
     ItemReceipt,
     ItemRequest,
-    SearchItem,
     SearchRequest,
     SearchResults,
 )
@@ -135,7 +132,7 @@ async def _results(
     results = SearchResults(
         request_id=request_id(request),
         release=answer.serving.facts.number,
-        items=_items(answer),
+        items=search_items(answer),
         crop=list(upload.crop) if upload is not None and upload.crop is not None else None,
         degraded=list(answer.slates.degraded),
         decode_ms=round(upload.ms, 3) if upload is not None else 0.0,
@@ -160,36 +157,6 @@ def _search(engine: Engine, asked: SearchRequest, upload: Upload | None) -> Answ
         words=asked.words,
         where=asked.where,
     )
-
-
-def _items(answer: Answer) -> list[SearchItem]:
-    pipeline, slates = answer.serving.pipeline, answer.slates
-    names = [source.name for source in pipeline.sources]
-    table = pipeline.items.table
-    shown = [name for name, kind in table.schema.items() if name != ITEM and kind != PICTURES]
-    attributes = (
-        table.select(shown)[slates.items.tolist()].to_dicts() if shown else [{} for _ in slates.items]
-    )
-    entries = answers.slate_items(answer, "")
-    return [
-        SearchItem(
-            item=entry.item,
-            title=entry.title,
-            position=entry.position,
-            value=entry.value,
-            scores={
-                name: None if math.isnan(score) else score for name, score in zip(names, scores, strict=True)
-            },
-            probabilities=entry.probabilities,
-            sources=entry.sources,
-            reason=said or entry.reason,
-            attributes=known,
-            picture=f"/v1/pictures/{hash}" if (hash := pipeline.items.picture_hash(position)) else None,
-        )
-        for entry, scores, said, known, position in zip(
-            entries, slates.scores.tolist(), slates.sayings, attributes, slates.items.tolist(), strict=True
-        )
-    ]
 
 
 def _numbers(text: str) -> list[float]:

@@ -78,7 +78,8 @@ class FittedColours(FittedEncoder):
             far = grey[np.abs(grey).max(axis=1) > 40]
             mean = far.mean(axis=0) / 128 if len(far) else np.zeros(3, np.float32)
             rows[place] = [1e-3, *np.maximum(mean, 0), *np.maximum(-mean, 0), 0]
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        vectors: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return vectors
 
     def save(self, folder: Path) -> None:
         """Nothing."""

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, dropout, normalize
+from torch.nn.functional import cross_entropy, normalize
 
 from shortlist.base.errors import DataError
 from shortlist.base.types import AnyArray, Floats, Mask, Picture, Rows
 from shortlist.vision._export_torch import Scale, Staged
 from shortlist.vision.ahead import ahead
+from shortlist.vision.fine_tune import Epoch, FineTune, TuneReport
 from shortlist.vision.judge import Alike, Quality, quality
 from shortlist.vision.onnx_encoder import OnnxEncoder, all_cores
 from shortlist.vision.prepare import Squares
-from shortlist.vision.tune import Epoch, FineTune, TuneReport
 from shortlist.vision.views import altered
 
 BATCH = 8  # pictures through the frozen part together: larger tensors cost the allocator more than they gain
@@ -52,7 +52,7 @@ class Trainer:
         cut = len(staged.stages) - (staged.tuned if knobs.backbone else 0)
         frozen = nn.Sequential(Scale(staged.mean, staged.scale), *staged.stages[:cut])
         self.frozen = frozen.eval().requires_grad_(False).to(self.device)
-        self.model = Model(staged.stages[cut:], knobs).to(self.device)
+        self.model = Model(staged.stages[cut:], knobs, self.device)
         self.queries: Rows = np.flatnonzero(held)
         self.answers: Rows = np.sort(self.rng.permutation(np.flatnonzero(~held))[:ANSWERS])
         self.examples = _examples(alike, held)
@@ -63,7 +63,7 @@ class Trainer:
             judged = np.concatenate([self.queries, self.answers])
             plain = self._frozen(judged, Path(folder) / "plain", views=0)[0]
             before = self._judge(plain)
-            self.model.start(self._outputs(plain[:1], self.model.features).shape[1])
+            self.model.start(self._outputs(plain, self.model.features))
             rows = np.unique(self.examples)
             views = self._frozen(rows, Path(folder) / "views", self.knobs.augmentations)
             epochs, best, stopped = self._learn(plain, views, np.searchsorted(rows, self.examples))
@@ -180,15 +180,18 @@ class Trainer:
 class Model(nn.Module):
     """The stages that learn, and the head; until it is started there is none."""
 
-    def __init__(self, stages: Sequence[nn.Module], knobs: FineTune) -> None:
+    def __init__(self, stages: Sequence[nn.Module], knobs: FineTune, device: torch.device) -> None:
         super().__init__()
-        self.knobs, self.tail, self.head = knobs, nn.Sequential(*stages), nn.Sequential()
+        self.knobs, self.device = knobs, device
+        self.tail, self.head = nn.Sequential(*stages).to(device), nn.Sequential()
 
-    def start(self, width: int) -> None:
-        """Give it a head for features of ``width`` numbers."""
-        head = nn.Linear(width, self.knobs.embedding_size, bias=False)
+    def start(self, features: Floats) -> None:
+        """Give it a head for such ``features``, which it sees with mean 0 and deviation 1: it learns faster so."""
+        head = nn.Linear(features.shape[1], self.knobs.embedding_size)
         nn.init.orthogonal_(head.weight)
-        self.head.append(head.to(next(iter(self.tail.parameters()), head.weight).device))
+        nn.init.zeros_(head.bias)
+        standard = Standard(features.mean(axis=0), features.std(axis=0) + 1e-6)
+        self.head = nn.Sequential(standard, nn.Dropout(self.knobs.dropout), head).to(self.device)
 
     def train(self, mode: bool = True) -> Model:
         """Statistics of batch normalisation stay as they are: batches are small."""
@@ -208,8 +211,21 @@ class Model(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Vectors of length 1."""
-        features = dropout(self.features(x), self.knobs.dropout, self.training)
-        return normalize(self.head(features), dim=1)
+        return normalize(self.head(self.features(x)), dim=1)
+
+
+class Standard(nn.Module):
+    """Numbers less their mean, in deviations."""
+
+    def __init__(self, mean: Floats, deviation: Floats) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("deviation", torch.from_numpy(deviation))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.deviation
 
 
 class Learner:
@@ -221,8 +237,7 @@ class Learner:
         self.rates = [knobs.rate]
         if alike.labels is not None:
             codes, self.targets = np.unique(alike.labels[examples[:, 0]], return_inverse=True)
-            device = next(model.parameters()).device
-            start = torch.randn(len(codes), knobs.embedding_size, device=device) * 0.1
+            start = torch.randn(len(codes), knobs.embedding_size, device=model.device) * 0.1
             self.proxies = nn.Parameter(start)
             groups.append({"params": [self.proxies], "weight_decay": 0.0})
             self.rates.append(knobs.rate * PROXY_SPEED)

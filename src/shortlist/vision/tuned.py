@@ -16,8 +16,9 @@ from shortlist.base.items import Pictures
 from shortlist.base.settings import cache_folder
 from shortlist.base.types import AnyArray, Picture
 from shortlist.system.contracts import Encoder, FittedEncoder
+from shortlist.vision.fine_tune import FineTune
 from shortlist.vision.onnx_encoder import OnnxEncoder
-from shortlist.vision.tune import FineTune, tune
+from shortlist.vision.tune import tune
 
 
 class Shown(Sequence[Picture]):
