@@ -61,7 +61,7 @@ $(VENV)/pip:
 	@touch $@
 
 $(VENV)/demo: $(VENV)/pip pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[all]'
+	$(BIN)/python -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[catboost]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/pip pyproject.toml constraints.txt
