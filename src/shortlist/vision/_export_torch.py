@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -20,6 +21,7 @@ from shortlist.base.optional import require
 from shortlist.vision.prepare import Preparation
 
 OPSET = 18  # of ONNX
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of libraries that are not needed
 
 
 @dataclass

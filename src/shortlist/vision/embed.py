@@ -45,7 +45,9 @@ def embed(
     ``cache``: None: the one of this encoder in the cache folder. For the rest see ``embedded``.
     """
     vectors = np.empty((len(hashes), encoder.embedding_size), np.float32)
-    kept = cache or VectorCache(cache_folder() / "vectors", encoder.fingerprint, encoder.embedding_size)
+    kept = cache
+    if kept is None:
+        kept = VectorCache(cache_folder() / "vectors", encoder.fingerprint, encoder.embedding_size)
     try:
         for first, some in embedded(encoder, pictures, hashes, kept, threads=threads, progress=progress):
             vectors[first : first + len(some)] = some

@@ -28,7 +28,7 @@ class FineTune:
     )
     batch_size: int = field(default=64, metadata={"doc": "pictures, or pairs, in a step"})
     temperature: float = field(
-        default=0.06, metadata={"doc": "of the softmax: lower looks at harder negatives"}
+        default=0.15, metadata={"doc": "of the softmax: lower looks at harder negatives"}
     )
     smoothing: float = field(default=0.1, metadata={"doc": "share of a label that is spread over all"})
     regularization: float = field(default=0.001, metadata={"doc": "weight decay, decoupled"})
