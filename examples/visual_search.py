@@ -46,7 +46,10 @@ system = System(
         description=Text("description"),
     ),
     objectives=[Match("same product", by="product")],
-    sources=[Visual(on="photo", fine_tune=FineTune(by="product")), Words(on=("title", "kind", "description"))],
+    sources=[
+        Visual(on="photo", fine_tune=FineTune(by="product")),
+        Words(on=("title", "kind", "description")),
+    ],
     rankers=[LogisticRegression()],
     order=[Group(by="product")],  # a product's photos are one result
 )

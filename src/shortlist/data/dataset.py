@@ -57,7 +57,9 @@ def load_dataset(
     if system.events and log.head(1).collect().is_empty():
         raise DataError(f"{home.path} has no events yet: run `shortlist ingest FILE` first")
     positions = pl.LazyFrame({ITEM: items.keys, "position": np.arange(len(items), dtype=np.int32)})
-    codes = pl.LazyFrame({EVENT: pl.Series(names, dtype=pl.String), "code": np.arange(len(names), dtype=np.int16)})
+    codes = pl.LazyFrame(
+        {EVENT: pl.Series(names, dtype=pl.String), "code": np.arange(len(names), dtype=np.int16)}
+    )
     # where all was known as it happened, nobody carries a second clock
     stamped = bool(log.select((pl.col(AVAILABLE) != pl.col(AT)).any()).collect(engine="streaming").item())
     clocks = [AT, AVAILABLE] if stamped else [AT]

@@ -57,7 +57,9 @@ class Visual(Source):
         if self.fine_tune is None:
             encoder = self.encoder.fit()
         else:
-            encoder = tuned(self.encoder, replace(self.fine_tune, seed=seed), shown, self._labels(items, owners))
+            encoder = tuned(
+                self.encoder, replace(self.fine_tune, seed=seed), shown, self._labels(items, owners)
+            )
         vectors = embed(encoder, items.pictures, hashes)
         return FittedVisual(self.on, encoder, VectorIndex.build(vectors, owners, seed=seed))
 
