@@ -13,6 +13,7 @@ from shortlist.base.errors import DeclarationError
 from shortlist.base.files import read_json, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import PICTURES, Items
+from shortlist.base.progress import detail
 from shortlist.base.queries import Allowed, Found, Queries
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
@@ -60,7 +61,7 @@ class Visual(Source):
             encoder = tuned(
                 self.encoder, replace(self.fine_tune, seed=seed), shown, self._labels(items, owners)
             )
-        vectors = embed(encoder, items.pictures, hashes)
+        vectors = embed(encoder, items.pictures, hashes, progress=lambda pace: detail(str(pace)))
         return FittedVisual(self.on, encoder, VectorIndex.build(vectors, owners, seed=seed))
 
     def _labels(self, items: Items, owners: Positions) -> AnyArray:

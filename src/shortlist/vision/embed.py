@@ -22,13 +22,19 @@ class Pace:
     """How far embedding has come."""
 
     done: int
-    cached: int  # of these, how many were known already
+    total: int
+    cached: int  # of the done, how many were known already
     seconds: float
 
     @property
     def rate(self) -> float:
         """Pictures per second."""
         return self.done / max(self.seconds, 1e-9)
+
+    def __str__(self) -> str:
+        """A line for people."""
+        left = (self.total - self.done) / max(self.rate, 1e-9)
+        return f"{self.done:,} of {self.total:,} pictures, {self.rate:,.0f}/s, {left:,.0f} s left"
 
 
 def embed(
@@ -86,5 +92,5 @@ def embedded(
         batch = hashes[first : first + BATCH]
         known += len(batch) - len(new)
         if progress is not None:
-            progress(Pace(first + len(batch), known, time.perf_counter() - started))
+            progress(Pace(first + len(batch), len(hashes), known, time.perf_counter() - started))
         yield first, cache.take(batch)

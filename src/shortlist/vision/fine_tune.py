@@ -69,6 +69,10 @@ class Epoch:
     quality: Quality  # on the validation pictures
     seconds: float  # since the start
 
+    def __str__(self) -> str:
+        """A line for people."""
+        return f"epoch {self.number}, recall@1 {self.quality.recall_1:.3f}, {self.seconds:.0f} s"
+
 
 @dataclass(frozen=True)
 class TuneReport:

@@ -13,6 +13,7 @@ import numpy as np
 from shortlist.base.errors import ReleaseError
 from shortlist.base.files import new_folder
 from shortlist.base.items import Pictures
+from shortlist.base.progress import detail, note
 from shortlist.base.settings import cache_folder
 from shortlist.base.types import AnyArray, Picture
 from shortlist.system.contracts import Encoder, FittedEncoder
@@ -53,7 +54,8 @@ def tuned(encoder: Encoder, knobs: FineTune, shown: Shown, labels: AnyArray) -> 
     try:
         return OnnxEncoder.load(folder)
     except (FileNotFoundError, ReleaseError):
-        made, _ = tune(encoder, knobs, shown, labels=labels)
+        made, report = tune(encoder, knobs, shown, labels=labels, watch=lambda epoch: detail(str(epoch)))
+        note(str(report))
         try:
             with new_folder(folder) as fresh:
                 made.save(fresh)
