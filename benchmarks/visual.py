@@ -10,29 +10,23 @@ from __future__ import annotations
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Self
 
 import numpy as np
 import polars as pl
 
-from benchmarks.form import Report, interleaved, ratio, run
+from benchmarks.form import Report, child, interleaved, ratio, run
 from shortlist import EfficientNetLite0
-from shortlist.base.histories import Histories
-from shortlist.base.queries import Allowed, Queries, Ragged, Sought
 from shortlist.base.settings import data_folder
-from shortlist.base.threads import one_thread
 from shortlist.base.types import Floats, Picture
-from shortlist.retrieval.index import VectorIndex
-from shortlist.retrieval.visual import FittedVisual
-from shortlist.system.contracts import FittedEncoder
+from shortlist.testing.colours import Colours
 from shortlist.vision.album import Album
 from shortlist.vision.collect import collect
 from shortlist.vision.decode import decode
-from shortlist.vision.embed import embed
+from shortlist.vision.embed import embed, embedded
 from shortlist.vision.onnx_encoder import BATCH, OnnxEncoder, all_cores
+from shortlist.vision.vector_cache import VectorCache
 
 PARTS = ("quality", "embedding", "latency", "hostile", "changes")
 MILLION = 1_000_000
@@ -58,24 +52,24 @@ def measure(report: Report, options: Namespace) -> None:
         quality(report, folder / "grocery", quick=options.quick, backbone=options.backbone)
     if "embedding" in parts:
         embedding(report, folder / "grocery", 200 if options.quick else 1000)
+        memory(
+            report,
+            folder / "grocery",
+            200 if options.quick else 1000,
+            MILLION // (50 if options.quick else 1),
+        )
     if "latency" in parts:
-        latency(report, folder / "grocery", 50_000 if options.quick else options.vectors)
+        from benchmarks._visual_latency import latency
+
+        vectors, requests = (50_000, 200) if options.quick else (options.vectors, 1000)
+        with tempfile.TemporaryDirectory() as scratch:
+            latency(report, folder / "grocery", Path(scratch), vectors, requests)
     from benchmarks._visual_server import changes, hostile_uploads
 
     if "hostile" in parts:
         hostile_uploads(report, 100 if options.quick else 500)
     if "changes" in parts:
         changes(report, 200 if options.quick else 2000)
-
-
-class Files:
-    """Photos on disk by their names, read as a catalogue's are."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def read(self, hash: str) -> Picture:
-        return decode((self.folder / hash).read_bytes(), side=320)
 
 
 def photos(folder: Path, part: str) -> list[str]:
@@ -100,8 +94,6 @@ def embedding(report: Report, folder: Path, count: int) -> None:
         rounds = iter(range(100))
 
         def ours() -> None:
-            from shortlist.vision.vector_cache import VectorCache
-
             cache = VectorCache(
                 Path(scratch) / f"vectors{next(rounds)}", encoder.fingerprint, encoder.embedding_size
             )
@@ -116,61 +108,48 @@ def embedding(report: Report, folder: Path, count: int) -> None:
     report.claim("embedding throughput, to bare ONNX Runtime on decoded pictures", share, "x", at_least=0.7)
 
 
-def latency(report: Report, folder: Path, count: int) -> None:
-    """A photo in, a page of results out, at ``count`` vectors: synthetic ones around real ones."""
-    encoder = Narrow(EfficientNetLite0().fit())
-    files = [(folder / name).read_bytes() for name in photos(folder, "test")[:300]]
-    real = encoder.encode([decode(data, side=320) for data in files])
-    vectors = around(real, count)
-    report.say(f"building an index of {count:,} vectors")
-    index = VectorIndex.build(vectors, np.arange(count), sample=real)
-    source = FittedVisual("photo", encoder, index)
-    allowed = Allowed(np.ones(count, bool), Ragged.of([[]]))
-    spent: dict[str, list[float]] = {"decode": [], "encode": [], "search": []}
-    from time import perf_counter
-
-    with one_thread():
-        for data in files * (1 if count < MILLION else 2):
-            start = perf_counter()
-            picture = decode(data, side=320)
-            decoded = perf_counter()
-            asked = source.encode(Queries(Histories.empty(1), np.array([1]), None, Sought.of([picture])))
-            encoded = perf_counter()
-            found = source.search(asked, 100, allowed)
-            source.score(asked, found.rows, found.items)
-            done = perf_counter()
-            for name, ms in zip(spent, (decoded - start, encoded - decoded, done - encoded), strict=True):
-                spent[name].append(ms * 1000)
-    report.sizes["vectors searched"] = count
-    report.sizes["index"] = index.about
-    for name, each in spent.items():
-        report.row(what=name, p50_ms=np.quantile(each, 0.5), p99_ms=np.quantile(each, 0.99))
-    rest = np.array(spent["decode"]) + np.array(spent["search"])
-    whole = rest + np.array(spent["encode"])
-    report.row(what="all", p50_ms=np.quantile(whole, 0.5), p99_ms=np.quantile(whole, 0.99))
-    report.claim("share of the encoder", float(np.median(np.array(spent["encode"]) / whole)), "")
-    report.claim("p99 of all but the encoder", float(np.quantile(rest, 0.99)), "ms", at_most=10)
+def streamed(folder: Path, count: int, cheap: bool) -> int:
+    """Embed ``count`` different names of the same few photos, and forget the vectors; how many came."""
+    encoder = Colours().fit() if cheap else EfficientNetLite0().fit()
+    pictures = Repeated([(folder / name).read_bytes() for name in photos(folder, "test")[:500]], cheap)
+    hashes = [f"{number:064x}" for number in range(count)]
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = VectorCache(Path(scratch), encoder.fingerprint, encoder.embedding_size)
+        came = sum(len(some) for _, some in embedded(encoder, pictures, hashes, cache))
+        cache.close()
+    return came
 
 
-class Narrow(FittedEncoder):
-    """Another encoder's vectors in 256 numbers, as many as tuned ones have, by a fixed random projection."""
+class Repeated:
+    """A few photos under any number of names; read from their bytes each time, or once where that is too slow."""
 
-    def __init__(self, wide: FittedEncoder) -> None:
-        rng = np.random.default_rng(0)
-        self.wide, self.embedding_size, self.fingerprint = wide, 256, wide.fingerprint
-        self.axes = rng.standard_normal((wide.embedding_size, 256), dtype=np.float32)
+    def __init__(self, files: list[bytes], once: bool) -> None:
+        self.files = files
+        self.ready = [decode(data, side=32) for data in files] if once else None
 
-    def encode(self, pictures: Sequence[Picture]) -> Floats:
-        narrow = self.wide.encode(pictures) @ self.axes
-        vectors: Floats = narrow / np.linalg.norm(narrow, axis=1, keepdims=True)
-        return vectors
+    def read(self, hash: str) -> Picture:
+        place = int(hash, 16) % len(self.files)
+        return self.ready[place] if self.ready else decode(self.files[place], side=320)
 
-    def save(self, folder: Path) -> None:
-        raise NotImplementedError
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        raise NotImplementedError
+def memory(report: Report, folder: Path, few: int, many: int) -> None:
+    """Peak memory does not grow with the number of pictures; a million stream through a quick encoder."""
+    peaks = {}
+    for count, cheap in ((few, False), (8 * few, False), (many, True)):
+        report.say(f"streaming {count:,} pictures")
+        seen = child(streamed, folder, count, cheap)
+        assert seen.value == count
+        encoder = "mean colours" if cheap else "EfficientNet-Lite0"
+        peaks[count] = seen.peak
+        report.row(
+            what=f"{count:,} streamed, {encoder}",
+            peak_gib=seen.peak / 2**30,
+            pictures_per_s=count / seen.seconds,
+        )
+    report.claim(
+        "peak memory of 8 times the pictures, to once", peaks[8 * few] / peaks[few], "x", at_most=1.1
+    )
+    report.claim(f"peak memory of {many:,} pictures", peaks[many] / 2**30, "GiB", at_most=2)
 
 
 def around(real: Floats, count: int) -> Floats:
