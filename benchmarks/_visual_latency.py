@@ -39,12 +39,12 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.types import Floats
 from shortlist.data.dataset import load_dataset
-from shortlist.data.ingest import ingest
-from shortlist.pipeline.path import Pipeline, Placed
+from shortlist.data.ingest.ingest import ingest
+from shortlist.index import VectorIndex
+from shortlist.pipeline.path import Pipeline, SourceSlot
 from shortlist.pipeline.release import save
-from shortlist.retrieval.index import VectorIndex
 from shortlist.retrieval.visual import FittedVisual
-from shortlist.serving.server import serve
+from shortlist.server.server import serve
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
 from shortlist.training.fit import fit
@@ -180,8 +180,8 @@ def among_many(learned: Pipeline, items: Items, count: int) -> tuple[Pipeline, s
     owners, real = visual.index.vectors(np.arange(len(items), dtype=np.int32))
     vectors = np.concatenate([real[np.argsort(owners)], around(real, len(like))])
     index = VectorIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
-    grown = replace(learned, sources=()).grown(more, Histories.empty(0), (), ())
-    source = Placed(placed.name, placed.quota, FittedVisual(visual.on, visual.encoder, index))
+    grown = replace(learned, sources=()).with_new_items(more, Histories.empty(0), (), ())
+    source = SourceSlot(placed.name, placed.quota, FittedVisual(visual.on, visual.encoder, index))
     return replace(grown, sources=(source,)), str(index.about)
 
 

@@ -13,11 +13,11 @@ from benchmarks.form import Report
 from shortlist import EfficientNetLite0, FineTune
 from shortlist.base.queries import Allowed, Ragged
 from shortlist.base.types import AnyArray, Floats, Picture
-from shortlist.retrieval.index import VectorIndex
+from shortlist.index import VectorIndex
 from shortlist.system.contracts import FittedEncoder
-from shortlist.vision.decode import decode
-from shortlist.vision.onnx_encoder import OnnxEncoder, all_cores
-from shortlist.vision.tune import tune
+from shortlist.vision.encoders.onnx_encoder import OnnxEncoder, all_cores
+from shortlist.vision.images.decode import decode
+from shortlist.vision.tuning.tune import tune
 
 SIDE = 320
 SHARE = 0.75  # of the shorter side, which did best on the validation photos: products are held in the middle
@@ -102,7 +102,7 @@ def judged(
 def found(held: Floats, products: AnyArray, asked: Floats, wanted: AnyArray) -> AnyArray:
     """Whether each of the ten nearest is of the product that was asked for, bool[asked, 10]."""
     index = VectorIndex.build(held, np.arange(len(held)))
-    allowed = Allowed(np.ones(len(held), bool), Ragged.of([[]] * len(asked)))
+    allowed = Allowed(np.ones(len(held), bool), Ragged.from_lists([[]] * len(asked)))
     nearest = index.search(asked, 10, allowed).items.reshape(len(asked), 10)
     right: AnyArray = products[nearest] == wanted[:, None]
     return right

@@ -18,9 +18,9 @@ import numpy as np
 from benchmarks.form import Report
 from shortlist import Category, Entity, Image, Match, System, Table, Visual
 from shortlist.data.dataset import load_dataset
-from shortlist.data.ingest import ingest
+from shortlist.data.ingest.ingest import ingest
 from shortlist.pipeline.release import save
-from shortlist.serving.server import running
+from shortlist.server.server import running
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
 from shortlist.testing.colours import COLOURS, Colours, photo, shop

@@ -27,7 +27,7 @@ from benchmarks.crash_server import crash_server
 from benchmarks.form import Report, run
 from shortlist.base.columns import AT, EVENT_ID, USER
 from shortlist.data.compact import compact, whole_log
-from shortlist.data.log import scan
+from shortlist.data.log.log import scan
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.testing.redis_server import RedisServer, redis_binary
@@ -41,7 +41,7 @@ import os, sys, threading
 from pathlib import Path
 from shortlist.base.columns import DAY
 from shortlist.data.compact import compact
-from shortlist.storage import known
+from shortlist.storage import event_ids as known
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.store import AcceptedEvent

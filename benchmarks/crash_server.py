@@ -178,7 +178,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 def _serve(path: str, workers: str) -> None:
-    from shortlist.serving.server import serve
+    from shortlist.server.server import serve
 
     serve(Home.open(Path(path)), port=0, workers=int(workers))
 

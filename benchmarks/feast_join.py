@@ -18,7 +18,7 @@ import polars as pl
 from benchmarks import feast_peer
 from benchmarks.form import Report, child
 from shortlist.base.columns import DAY
-from shortlist.features.timeline import Timeline
+from shortlist.features.readers.timeline import Timeline
 
 FEATURES = [f"f{place}" for place in range(20)]
 ROWS_EACH = 10  # of an item

@@ -21,7 +21,7 @@ from benchmarks.form import Report, child, run
 from shortlist import Count, Decayed, Event, Last, Mean, Since, Sum
 from shortlist.base.columns import DAY
 from shortlist.features.formulas import value
-from shortlist.features.timeline import Timeline
+from shortlist.features.readers.timeline import Timeline
 from shortlist.system.features import TILES, Feature, Window
 
 views = Event("view", value="price")
@@ -90,7 +90,7 @@ def peer(events: int, examples: int, items: int) -> dict[str, float]:
     def windowed(column: str) -> Callable[[str], pl.Series]:
         def read(window: str) -> pl.Series:
             now = before(pl.col("at"))[column].fill_null(0)
-            tile = Window.of(window).tile
+            tile = Window.parse(window).tile
             if not tile:
                 return now
             return now - before((pl.col("at") // tile - TILES) * tile)[column].fill_null(0)

@@ -47,7 +47,7 @@ from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.threads import one_thread
 from shortlist.pipeline.release import Release
-from shortlist.serving.engine import Engine, now
+from shortlist.server.engine import Engine, now
 from shortlist.storage.releases import ReleaseFacts
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent
@@ -185,7 +185,7 @@ def _measure(
 ) -> tuple[int, float]:
     """How many features are the user's own, and the seconds of a request."""
     rng = np.random.default_rng(1)
-    serving = engine.serving
+    serving = engine.active
     features = serving.pipeline.features
     assert len(features.names) == FEATURES
     report.sizes |= {

@@ -21,7 +21,7 @@ import polars as pl
 
 from benchmarks.form import Child, Report, child, ratio, run
 from shortlist import Entity, Event, Objective, Popular, System, Table
-from shortlist.data.ingest import ingest
+from shortlist.data.ingest.ingest import ingest
 from shortlist.storage.home import Home
 
 START = 1_700_000_000  # unix seconds

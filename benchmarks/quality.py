@@ -35,17 +35,17 @@ from shortlist import (
     Year,
 )
 from shortlist.base.histories import Histories
-from shortlist.base.queries import Found, Ragged
+from shortlist.base.queries import Ragged, Retrieved
 from shortlist.base.threads import one_thread
 from shortlist.base.top import top
 from shortlist.data.dataset import Dataset, load_dataset
-from shortlist.data.ingest import ingest
+from shortlist.data.ingest.ingest import ingest
 from shortlist.data.samples import movielens_100k, movielens_small
 from shortlist.data.splits import Split, by_share
 from shortlist.evaluation.bootstrap import interval, paired
 from shortlist.evaluation.ranking import measure
-from shortlist.evaluation.replay import Exam
-from shortlist.retrieval._matrix import matrix
+from shortlist.evaluation.replay import EvaluationSet
+from shortlist.retrieval._interactions import matrix
 from shortlist.storage.home import Home
 from shortlist.system.entity import Attribute
 from shortlist.training.evaluate import evaluate
@@ -99,7 +99,7 @@ def loaded(system: System, folder: Path) -> Dataset:
         return load_dataset(system, place)
 
 
-def peer(train: Histories, items: int, questions: Exam, report: Report, *, quick: bool) -> Found:
+def peer(train: Histories, items: int, questions: EvaluationSet, report: Report, *, quick: bool) -> Retrieved:
     """The tuned ALS of ``implicit``: fitted on the training part, asked the same questions."""
     from implicit.als import AlternatingLeastSquares
 
@@ -125,7 +125,7 @@ def truth_of(split_rows: np.ndarray, inner: Split) -> Ragged:
 
 def answers(
     model_class: type, knobs: dict[str, float], train: Histories, items: int, people: np.ndarray
-) -> Found:
+) -> Retrieved:
     model = model_class(iterations=15, random_state=0, num_threads=2, use_gpu=False, **knobs)
     from scipy.sparse import csr_matrix
 
@@ -146,16 +146,16 @@ def quality(report: Report, options: Namespace) -> None:
         system = replace(system, rankers=[LogisticRegression(), CatBoost(epochs=100)])
     trial = evaluate(system, data.items, data.histories, report.say)
     report.say("tuning implicit's ALS")
-    found = peer(trial.lesson.histories, len(data.items), trial.exam, report, quick=options.quick)
-    values = {each.name: each.values for each in trial.evaluation.contenders}
-    values["implicit ALS, tuned"] = measure(found, trial.exam.truth, METRICS)
-    kinds = {each.name: each.kind for each in trial.evaluation.contenders}
+    found = peer(trial.task.histories, len(data.items), trial.evaluation_set, report, quick=options.quick)
+    values = {each.name: each.values for each in trial.evaluation.models}
+    values["implicit ALS, tuned"] = measure(found, trial.evaluation_set.truth, METRICS)
+    kinds = {each.name: each.kind for each in trial.evaluation.models}
     report.sizes |= {
         "data": options.data,
         "users": len(data.users),
         "items": len(data.items),
         "ratings": len(data.histories.items),
-        "test users": len(trial.exam.askers),
+        "test users": len(trial.evaluation_set.askers),
         "split": trial.evaluation.split,
     }
     pipelines = [name for name, kind in kinds.items() if kind == "pipeline"]
@@ -164,7 +164,7 @@ def quality(report: Report, options: Namespace) -> None:
         intervals = {metric: interval(per_user[metric]) for metric in METRICS}
         gain = paired(values[best]["ndcg@10"], per_user["ndcg@10"])
         report.row(
-            contender=name,
+            model=name,
             kind=kinds.get(name, "peer"),
             **{metric: intervals[metric].mean for metric in METRICS},
             **{f"{metric} 95%": f"{each.low:.3f} to {each.high:.3f}" for metric, each in intervals.items()},

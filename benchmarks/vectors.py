@@ -23,13 +23,13 @@ from benchmarks.form import Report, child, interleaved, run
 from shortlist.base.queries import Allowed, Ragged
 from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Floats, Mask
-from shortlist.retrieval.index import VectorIndex
-from shortlist.retrieval.index.codes import codes, faiss
+from shortlist.index import VectorIndex
+from shortlist.index.sq8 import codes, faiss
 
 LATENT, EACH = 48, 200  # dimensions that matter, vectors of a cluster
 QUERIES, ROUNDS = 200, 400
 CHANGES = 2000
-NOBODY = Ragged.of([[]])
+NOBODY = Ragged.from_lists([[]])
 
 
 def options(parser: ArgumentParser) -> None:

@@ -21,12 +21,12 @@ from shortlist import EfficientNetLite0
 from shortlist.base.settings import data_folder
 from shortlist.base.types import Floats, Picture
 from shortlist.testing.colours import Colours
-from shortlist.vision.album import Album
-from shortlist.vision.collect import collect
-from shortlist.vision.decode import decode
-from shortlist.vision.embed import embed, embedded
-from shortlist.vision.onnx_encoder import BATCH, OnnxEncoder, all_cores
-from shortlist.vision.vector_cache import VectorCache
+from shortlist.vision.encoders.embed import embed, embedded
+from shortlist.vision.encoders.onnx_encoder import BATCH, OnnxEncoder, all_cores
+from shortlist.vision.encoders.vector_cache import VectorCache
+from shortlist.vision.images.album import Album
+from shortlist.vision.images.collect import collect
+from shortlist.vision.images.decode import decode
 
 PARTS = ("quality", "embedding", "latency", "hostile", "changes")
 MILLION = 1_000_000

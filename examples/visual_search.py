@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from shortlist import (
+    BM25,
     Category,
     EfficientNetLite0,
     Entity,
@@ -23,7 +24,6 @@ from shortlist import (
     Table,
     Text,
     Visual,
-    Words,
 )
 
 folder = Path(os.environ.get("SHORTLIST_DATA", "data")).resolve() / "grocery"
@@ -53,7 +53,7 @@ system = System(
             encoder=EfficientNetLite0(share=0.75),  # people hold what they mean in the middle
             fine_tune=FineTune(by="product"),  # backbone=True finds more, and takes ten minutes
         ),
-        Words(on=("title", "kind", "description")),
+        BM25(on=("title", "kind", "description")),
     ],
     rankers=[LogisticRegression()],
     order=[Group(by="product")],  # a product's photos are one result

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from shortlist.ranking.catboost import CatBoost as CatBoost
     from shortlist.ranking.logistic_regression import LogisticRegression as LogisticRegression
     from shortlist.retrieval.als import ALS as ALS
+    from shortlist.retrieval.bm25 import BM25 as BM25
     from shortlist.retrieval.ease import EASE as EASE
     from shortlist.retrieval.item_knn import ItemKNN as ItemKNN
     from shortlist.retrieval.popular import Popular as Popular
     from shortlist.retrieval.visual import Visual as Visual
-    from shortlist.retrieval.words import Words as Words
     from shortlist.rules.already_seen import AlreadySeen as AlreadySeen
     from shortlist.rules.diversity import Diversity as Diversity
     from shortlist.rules.group import Group as Group
@@ -56,16 +56,16 @@ if TYPE_CHECKING:
     from shortlist.system.features import Similarity as Similarity
     from shortlist.system.features import Since as Since
     from shortlist.system.features import Sum as Sum
-    from shortlist.system.given import Context as Context
-    from shortlist.system.given import ItemAttribute as ItemAttribute
-    from shortlist.system.given import Length as Length
+    from shortlist.system.static_features import Context as Context
+    from shortlist.system.static_features import ItemAttribute as ItemAttribute
+    from shortlist.system.static_features import Length as Length
     from shortlist.system.system import Requirements as Requirements
     from shortlist.system.system import System as System
-    from shortlist.system.table import Query as Query
     from shortlist.system.table import Sample as Sample
+    from shortlist.system.table import SqlQuery as SqlQuery
     from shortlist.system.table import Table as Table
-    from shortlist.vision.encoders import EfficientNetLite0 as EfficientNetLite0
-    from shortlist.vision.fine_tune import FineTune as FineTune
+    from shortlist.vision.encoders.pretrained import EfficientNetLite0 as EfficientNetLite0
+    from shortlist.vision.tuning.fine_tune import FineTune as FineTune
 
 _HOME = {
     "DeclarationError": "base.errors",
@@ -77,7 +77,7 @@ _HOME = {
     "ItemKNN": "retrieval.item_knn",
     "Popular": "retrieval.popular",
     "Visual": "retrieval.visual",
-    "Words": "retrieval.words",
+    "BM25": "retrieval.bm25",
     "AlreadySeen": "rules.already_seen",
     "Diversity": "rules.diversity",
     "Group": "rules.group",
@@ -114,14 +114,14 @@ _HOME = {
     "Similarity": "system.features",
     "Since": "system.features",
     "Sum": "system.features",
-    "Context": "system.given",
-    "ItemAttribute": "system.given",
-    "Length": "system.given",
-    "EfficientNetLite0": "vision.encoders",
-    "FineTune": "vision.fine_tune",
+    "Context": "system.static_features",
+    "ItemAttribute": "system.static_features",
+    "Length": "system.static_features",
+    "EfficientNetLite0": "vision.encoders.pretrained",
+    "FineTune": "vision.tuning.fine_tune",
     "Requirements": "system.system",
     "System": "system.system",
-    "Query": "system.table",
+    "SqlQuery": "system.table",
     "Sample": "system.table",
     "Table": "system.table",
 }

@@ -17,7 +17,7 @@ rows_of_events = st.lists(
 
 
 def histories(rows):
-    return Histories.of([[i for i, _ in row] for row in rows], [[t for _, t in row] for row in rows])
+    return Histories.from_lists([[i for i, _ in row] for row in rows], [[t for _, t in row] for row in rows])
 
 
 def lists(found):
@@ -26,7 +26,7 @@ def lists(found):
 
 
 def test_before_holds_back_what_was_not_known_yet():
-    late = replace(histories([[(1, 5), (2, 6), (3, 7)], [(4, 5)]]), known=np.array([5, 9, 8, 5]))
+    late = replace(histories([[(1, 5), (2, 6), (3, 7)], [(4, 5)]]), available_at=np.array([5, 9, 8, 5]))
     assert lists(late.before(np.array([8, 5]))) == [[(1, 5), (3, 7)], []]
     assert lists(late.before(np.array([9, 6]))) == [[(1, 5), (2, 6), (3, 7)], [(4, 5)]]
     assert late.end == 10

@@ -45,7 +45,7 @@ def test_top_of_lists_agrees_with_top(scores, n):
 )
 def test_walk_gives_the_first_allowed(order, n, hidden, shared):
     mask = np.isin(np.arange(10), list(shared))
-    allowed = Allowed(mask, Ragged.of([sorted(items) for items in hidden]))
+    allowed = Allowed(mask, Ragged.from_lists([sorted(items) for items in hidden]))
     found = walk(np.array(order, np.int32), n, allowed, len(hidden))
     for row, not_these in enumerate(hidden):
         fine = [item for item in order if item in shared and item not in not_these]

@@ -73,7 +73,7 @@ def test_words_of_tags_and_categories():
     assert tags.offsets.tolist() == [0, 2, 2, 2, 3]
     assert tags.codes.tolist() == [0, 1, 1]
     assert tags.size == 2
-    place, code = tags.of(np.array([3, 0, 1], np.int32))
+    place, code = tags.take(np.array([3, 0, 1], np.int32))
     assert list(zip(place.tolist(), code.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 1)]
     one = items.words("one")
     assert one.offsets.tolist() == [0, 1, 1, 2, 3]

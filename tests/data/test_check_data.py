@@ -5,9 +5,9 @@ import pytest
 
 from shortlist.data import check as room
 from shortlist.data.check import check
-from shortlist.data.ingest import ingest
+from shortlist.data.ingest.ingest import ingest
 from shortlist.system.entity import Entity, Number
-from shortlist.system.table import Query, Table
+from shortlist.system.table import SqlQuery, Table
 
 MANY = pl.DataFrame(
     {
@@ -45,7 +45,7 @@ def test_all_tables_and_columns_are_looked_at_in_one_go(declare, tmp_path):
     assert found(declare("empty.csv"), tmp_path) == [
         ("error", "empty.csv: is empty: write a table there, or take it out of the System file")
     ]
-    (severity, text), *_ = found(declare(Query("sqlite:///gone.db", "SELECT 1")), tmp_path)
+    (severity, text), *_ = found(declare(SqlQuery("sqlite:///gone.db", "SELECT 1")), tmp_path)
     assert severity == "error"
     assert "there is no file" in text
 

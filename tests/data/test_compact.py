@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from shortlist.base.columns import AT, AVAILABLE, CONTEXT, DAY, EVENT_ID, USER
+from shortlist.base.columns import AT, AVAILABLE_AT, CONTEXT, DAY, EVENT_ID, USER
 from shortlist.base.errors import StoreError
-from shortlist.data import log
 from shortlist.data.compact import compact, whole_log
 from shortlist.data.forget import forget
+from shortlist.data.log import log
 from shortlist.storage.frames import EVENT_FRAME
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
@@ -64,7 +64,7 @@ def event(n, *, user=None, day=0):
 def home(tmp_path):
     """Two events of a table, and twelve that were accepted on two days; half of them are compacted."""
     home = Home.open(tmp_path / "home")
-    columns = {name: kind for name, kind in EVENT_FRAME.items() if name not in (CONTEXT, AVAILABLE)}
+    columns = {name: kind for name, kind in EVENT_FRAME.items() if name not in (CONTEXT, AVAILABLE_AT)}
     rows = pl.DataFrame([event(100)[:-1], event(101)[:-1]], schema=columns, orient="row")
     with log.only_writer(home) as aside, log.Writer(home, aside) as writer:
         writer.write(rows)
@@ -92,9 +92,9 @@ def test_the_log_and_the_store_are_one(home):
     rows, upto = everything(home)
     assert upto == 12
     assert sorted(rows[EVENT_ID]) == sorted([f"e{n}" for n in (100, 101, *range(12))])
-    assert (rows.filter(pl.col(EVENT_ID) == "e100")[AVAILABLE] == 100).all(), "as it happened"
+    assert (rows.filter(pl.col(EVENT_ID) == "e100")[AVAILABLE_AT] == 100).all(), "as it happened"
     accepted = rows.filter(pl.col(AT) // DAY == 1)
-    assert (accepted[AVAILABLE] > accepted[AT]).all()
+    assert (accepted[AVAILABLE_AT] > accepted[AT]).all()
     assert rows.filter(pl.col(CONTEXT) == '{"device":"tv"}')[EVENT_ID].sort().to_list() == [
         "e1", "e11", "e3", "e5", "e7", "e9",
     ]  # fmt: skip
@@ -203,8 +203,8 @@ def test_readers_are_exact_while_others_accept_and_compact(home):
 
 def test_a_log_written_before_there_were_stamps(home):
     part = log.parts(home)[0]
-    assert AVAILABLE not in pl.read_parquet_schema(part)
-    assert log.scan(home).collect()[AVAILABLE].null_count() == 0
+    assert AVAILABLE_AT not in pl.read_parquet_schema(part)
+    assert log.scan(home).collect()[AVAILABLE_AT].null_count() == 0
 
 
 def test_a_store_that_was_lost_goes_on_above_the_log(home):

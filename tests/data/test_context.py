@@ -3,12 +3,12 @@
 import polars as pl
 import pytest
 
-from shortlist.base.columns import AVAILABLE, CONTEXT
+from shortlist.base.columns import AVAILABLE_AT, CONTEXT
 from shortlist.base.errors import DataError, DeclarationError
 from shortlist.data.check import check
 from shortlist.data.dataset import load_dataset
-from shortlist.data.ingest import ingest
-from shortlist.data.log import parts, scan
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.log.log import parts, scan
 
 ROWS = """user,item,at,rating,kind,place
 a,x,2020-01-01,5,mobile,Wien
@@ -69,7 +69,7 @@ def test_a_log_from_before_contexts_is_read(declare, home, tmp_path):
     data = load_dataset(later, home)
     assert data.contexts.words == {"device": ()}
     assert set(data.histories.context.ravel()) == {-1}
-    assert AVAILABLE in scan(home).collect_schema()
+    assert AVAILABLE_AT in scan(home).collect_schema()
     with pytest.raises(DataError, match="is now read from other columns"):
         ingest(later, home, tmp_path)
 

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shortlist.base.errors import DataError
-from shortlist.data import inputs
 from shortlist.data.dataset import labels, load_dataset
-from shortlist.data.ingest import ingest
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.reading import inputs
 from shortlist.storage.home import Home
 from shortlist.system.entity import Entity
 from shortlist.system.event import Event

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from shortlist.base.errors import DataError, DeclarationError
-from shortlist.data.ingest import ingest
-from shortlist.data.log import scan
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.log.log import scan
 from shortlist.storage.home import Home
 from shortlist.system.table import Table
 

@@ -7,8 +7,8 @@ import pytest
 from shortlist.base.columns import USER
 from shortlist.base.errors import StoreError
 from shortlist.data.forget import forget
-from shortlist.data.ingest import ingest
-from shortlist.data.log import scan
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.log.log import scan
 from shortlist.storage.open import open_store
 from shortlist.system.table import Table
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from shortlist.base.columns import DAY
 from shortlist.base.errors import DataError, StoreError
-from shortlist.data import inputs
-from shortlist.data.ingest import ingest
-from shortlist.data.log import only_writer, scan
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.log.log import only_writer, scan
+from shortlist.data.reading import inputs
 from shortlist.storage.home import Home
 from shortlist.system.entity import Category, Entity, Number, Tags, Text, Time, Year
 from shortlist.system.event import Event

@@ -11,17 +11,19 @@ import polars as pl
 import pytest
 
 from shortlist.base import files
-from shortlist.data import ingest as room
-from shortlist.data import inputs, log, quarantine
-from shortlist.data.ingest import ingest
-from shortlist.data.log import scan
+from shortlist.data.ingest import ingest as room
+from shortlist.data.ingest import quarantine
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.log import log
+from shortlist.data.log.log import scan
+from shortlist.data.reading import inputs
 from shortlist.storage.home import Home
 
 CHILD = """
 import sys
 from pathlib import Path
-from shortlist.data import inputs
-from shortlist.data.ingest import ingest
+from shortlist.data.reading import inputs
+from shortlist.data.ingest.ingest import ingest
 from shortlist.retrieval.popular import Popular
 from shortlist.storage.home import Home
 from shortlist.system.entity import Entity

@@ -11,15 +11,15 @@ from shortlist.base.items import PICTURES
 from shortlist.cli.show import show_ingest
 from shortlist.data.check import check
 from shortlist.data.dataset import load_dataset
-from shortlist.data.ingest import ingest
-from shortlist.data.report import PicturesReport
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.ingest.report import PicturesReport
 from shortlist.features.words import named
 from shortlist.system.entity import Entity, Image, Tags
 from shortlist.system.table import Table
 from shortlist.testing.pictures import picture, saved
-from shortlist.vision import collect as collecting
-from shortlist.vision.album import Album
-from shortlist.vision.identity import content_hash
+from shortlist.vision.images import collect as collecting
+from shortlist.vision.images.album import Album
+from shortlist.vision.images.duplicates import content_hash
 
 RATINGS = pl.DataFrame(
     {"user": ["u", "v"], "item": ["a", "b"], "rating": [4.0, 3.0], "at": [1_500_000_000, 1_500_000_001]}

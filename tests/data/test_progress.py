@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 CODE = """
-from shortlist.data.progress import bar
+from shortlist.data.ingest.progress import bar
 with bar("rating: ratings.csv", 200, SHOW) as advance:
     advance(150)
 """

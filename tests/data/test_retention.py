@@ -5,8 +5,8 @@ import pytest
 
 from shortlist.base.columns import AT, DAY
 from shortlist.data.compact import compact, whole_log
-from shortlist.data.log import scan
-from shortlist.data.retention import Dropped, drop_before
+from shortlist.data.log.log import scan
+from shortlist.data.log.retention import Dropped, drop_before
 from shortlist.storage.open import open_store
 from shortlist.storage.store import AcceptedEvent
 

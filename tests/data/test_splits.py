@@ -18,7 +18,7 @@ shares = st.floats(0.05, 0.95)
 def histories(at: list[list[int]]) -> Histories:
     count = iter(range(1000))
     items = [[next(count) for _ in row] for row in at]
-    return Histories.of(items, at, [[item / 2 for item in row] for row in items])
+    return Histories.from_lists(items, at, [[item / 2 for item in row] for row in items])
 
 
 def rows(given: Histories) -> list[list[tuple[int, int, float]]]:
@@ -59,14 +59,16 @@ def test_by_share_cuts_each_row_at_its_share(at, share):
 def test_what_was_not_known_at_the_question_is_not_learned_from(at, share, data):
     late = data.draw(st.lists(st.integers(0, 20), min_size=sum(map(len, at)), max_size=sum(map(len, at))))
     given_rows = histories(at)
-    given_rows = replace(given_rows, known=given_rows.at + np.array(late, np.int64))
+    given_rows = replace(given_rows, available_at=given_rows.at + np.array(late, np.int64))
     for cut in (lambda log: by_moment(log, 25), lambda log: by_share(log, share)):
         split, whole = cut(given_rows), cut(histories(at))
         asked = np.repeat(split.at, split.train.lengths)
         assert (split.train.at < asked).all()
-        assert (split.train.known <= asked).all()
+        assert (split.train.available_at <= asked).all()
         assert rows(split.test) == rows(whole.test)
-        known = {item: int(moment) for item, moment in zip(given_rows.items, given_rows.known, strict=True)}
+        known = {
+            item: int(moment) for item, moment in zip(given_rows.items, given_rows.available_at, strict=True)
+        }
         for row, everything, moment in zip(rows(split.train), rows(whole.train), split.at, strict=True):
             assert row == [event for event in everything if known[event[0]] <= moment]
 
@@ -96,7 +98,7 @@ def test_by_time_takes_one_moment_where_enough_rows_are_on_both_sides(at, share,
 def test_a_log_that_was_known_too_late_is_said():
     given_rows = histories([[1, 2, 3, 4, 5]])
     with pytest.raises(DataError, match="give history as a table"):
-        by_time(replace(given_rows, known=np.full(5, 100)))
+        by_time(replace(given_rows, available_at=np.full(5, 100)))
 
 
 @pytest.mark.parametrize("cut", [by_share, by_time, lambda each: by_moment(each, 3)])

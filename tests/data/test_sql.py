@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from shortlist.base.errors import DeclarationError
-from shortlist.data import sql
-from shortlist.data.ingest import ingest
-from shortlist.data.log import scan
+from shortlist.data.ingest.ingest import ingest
+from shortlist.data.log.log import scan
+from shortlist.data.reading import sql
 from shortlist.system.entity import Entity, Tags
-from shortlist.system.table import Query
+from shortlist.system.table import SqlQuery
 
 pytest.importorskip("sqlalchemy")
 
@@ -42,9 +42,9 @@ COLUMNS = {"user": "customer", "item": "product", "value": "stars", "at": "at"}
 def test_a_query_is_a_table(shop, declare, home, tmp_path, monkeypatch):
     monkeypatch.setattr(sql, "SLOW_BATCH", 2)  # several parts
     item = Entity(
-        "id", Query("sqlite:///shop.db", "SELECT * FROM products"), title="title", tags=Tags("tags")
+        "id", SqlQuery("sqlite:///shop.db", "SELECT * FROM products"), title="title", tags=Tags("tags")
     )
-    system = declare(Query("sqlite:///shop.db", "SELECT * FROM ratings"), entity=item, **COLUMNS)
+    system = declare(SqlQuery("sqlite:///shop.db", "SELECT * FROM ratings"), entity=item, **COLUMNS)
     report = ingest(system, home, tmp_path)
     rows = scan(home).select("user", "item", "at", "value").collect().rows()
     assert rows[:2] == [("1", "a", 1_577_923_200_000_000, 4.5), ("two", "318", 1_577_923_200_000_000, 3.0)]
@@ -68,7 +68,7 @@ def test_a_query_is_a_table(shop, declare, home, tmp_path, monkeypatch):
 )
 def test_what_is_wrong_with_a_query_is_said_once(url, query, message, shop, declare, home, tmp_path):
     with pytest.raises(DeclarationError) as caught:
-        ingest(declare(Query(url, query), **COLUMNS), home, tmp_path)
+        ingest(declare(SqlQuery(url, query), **COLUMNS), home, tmp_path)
     (problem,) = caught.value.problems
     assert message in problem
 
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_a_query_is_said_once(url, query, message, shop, decl
 def test_passwords_stay_secret(declare, home, tmp_path):
     with pytest.raises(DeclarationError) as caught:
         ingest(
-            declare(Query("postgresql://me:hunter2@nowhere.invalid/shop", "SELECT 1"), **COLUMNS),
+            declare(SqlQuery("postgresql://me:hunter2@nowhere.invalid/shop", "SELECT 1"), **COLUMNS),
             home,
             tmp_path,
         )

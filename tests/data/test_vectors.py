@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from shortlist.data.kinds import inferred, typed
+from shortlist.data.reading.type_inference import inferred, typed
 from shortlist.system.entity import Number, Tags, Vector
 
 HALF = [0.5, 1.0]

@@ -10,8 +10,8 @@ from polars.testing import assert_frame_equal
 
 from shortlist.base.columns import DAY
 from shortlist.base.errors import DataError, DeclarationError
-from shortlist.data.world import Truth, World
-from shortlist.data.world_visits import Visits
+from shortlist.data.world.visits import Visits
+from shortlist.data.world.world import Truth, World
 
 SMALL = World(users=2_000, items=1_500, events=300_000, days=20, clusters=12, seed=5)
 
@@ -93,7 +93,7 @@ def test_every_purchase_follows_its_view(views: pl.DataFrame, purchases: pl.Data
 def slope(**knobs: float) -> float:
     """Of views over true rank, both logarithmic, away from the head (a slate shows nothing twice)."""
     world = World(users=5_000, items=3_000, days=4, popularity_drift=0, new_items=0, seed=3)
-    truth = Truth.of(replace(world, **knobs))
+    truth = Truth.draw(replace(world, **knobs))
     drawn = [views for day in range(4) for _, views, _ in Visits(truth).of_day(day, 60_000)]
     edges = np.geomspace(30, 3_000, 10)
     counts, _ = np.histogram(truth.rank[pl.concat(drawn)["item_id"].to_numpy()], edges)
@@ -143,14 +143,14 @@ def test_popularity_drifts(views: pl.DataFrame, truth: Truth) -> None:
 def test_position_bias_is_visible(truth: Truth) -> None:
     """With one cluster and equal popularity nothing but the position decides who is looked at."""
     world = replace(SMALL, clusters=1, zipf=0, popularity_drift=0, new_items=0, taste_drift=0)
-    [(_, views, _)] = Visits(Truth.of(world)).of_day(0, 60_000)
+    [(_, views, _)] = Visits(Truth.draw(world)).of_day(0, 60_000)
     counts = np.bincount(views["position"].to_numpy(), minlength=world.slate)
     np.testing.assert_allclose(counts / counts[0], truth.looked_at(), rtol=0.06)
 
 
 def test_a_slate_shows_nothing_twice() -> None:
     world = replace(SMALL, position_bias=0, zipf=2)
-    drawn = Visits(Truth.of(world))
+    drawn = Visits(Truth.draw(world))
     drawn._stock(world.begin)
     visit, position, place = drawn._look(np.random.default_rng(0), np.zeros(500, np.int16))
     looked = pl.DataFrame({"visit": visit, "position": position, "place": place})
@@ -206,7 +206,7 @@ def test_affinity_broadcasts(truth: Truth) -> None:
 
 
 def test_truth_comes_back_as_it_was_made(truth: Truth) -> None:
-    made = Truth.of(SMALL)
+    made = Truth.draw(SMALL)
     assert truth.knobs == replace(truth.knobs, **vars(SMALL))
     for name in ("cluster", "vectors", "rank", "arrived", "price", "favourites", "tastes"):
         np.testing.assert_array_equal(getattr(truth, name), getattr(made, name))

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from shortlist.base.queries import Found, Ragged
-from shortlist.evaluation.contender import Contender, Latency
+from shortlist.base.queries import Ragged, Retrieved
+from shortlist.evaluation.evaluated_model import EvaluatedModel, Latency
 from shortlist.evaluation.evaluation import Ceiling, Evaluation, Sizes, Slice
 from shortlist.evaluation.report import Person, Shown
 from shortlist.evaluation.scoring import score
@@ -19,14 +19,14 @@ from shortlist.system.system import Requirements
 USERS, ITEMS, LENGTH = 400, 800, 100
 
 
-def lists(rng: np.random.Generator, truth: Ragged, skill: float) -> Found:
+def lists(rng: np.random.Generator, truth: Ragged, skill: float) -> Retrieved:
     """A list per user that is random but for its liking of what is true (``skill`` 0: none)."""
     wanted = np.zeros((USERS, ITEMS))
     wanted[truth.rows, truth.items] = 1
     scores = skill * wanted + rng.gumbel(size=(USERS, ITEMS)) + np.linspace(1.5, 0, ITEMS)
     items = np.argsort(-scores, axis=1)[:, :LENGTH].astype(np.int32)
     kept = np.take_along_axis(scores, items, axis=1).astype(np.float32)
-    return Found(np.repeat(np.arange(USERS), LENGTH), items.ravel(), kept.ravel())
+    return Retrieved(np.repeat(np.arange(USERS), LENGTH), items.ravel(), kept.ravel())
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +39,10 @@ def evaluation() -> Evaluation:
     counts = np.round(1e5 * _popularity())
     genres = pl.Series([[f"g{x}" for x in rng.choice(12, rng.integers(1, 4))] for _ in range(ITEMS)])
     found = {name: lists(rng, truth, skill) for name, skill in SKILLS.items()}
-    contenders = []
+    models = []
     for name, returned in found.items():
-        contender = Contender.of(name, KINDS.get(name, "source"), returned, truth)
-        contenders.append(replace(contender, variety=variety(returned, USERS, counts, genres)))
+        model = EvaluatedModel.of(name, KINDS.get(name, "source"), returned, truth)
+        models.append(replace(model, variety=variety(returned, USERS, counts, genres)))
     facts = {
         "popular": (0.3, 0.5, 30_000, 0.1, 1, "coefficients"),
         "als": (0.8, 1.4, 1_300_000, 3.2, 5, "opaque"),
@@ -51,9 +51,9 @@ def evaluation() -> Evaluation:
         "catboost": (5.2, 11.0, 920_000, 21.0, 2, "trees"),
         "deep_network": (31.0, 74.0, 8_200_000, 240.0, 9, "opaque"),
     }
-    for index, each in enumerate(contenders):
+    for index, each in enumerate(models):
         p50, p99, size, trained, complexity, interpretability = facts[each.name]
-        contenders[index] = replace(
+        models[index] = replace(
             each,
             latency=Latency(p50, p99),
             size_bytes=size,
@@ -65,26 +65,24 @@ def evaluation() -> Evaluation:
         probabilities = rng.beta(1, 6, 20_000)
         labels = rng.random(20_000) < probabilities ** (1 + 0.1 * (index - 3))
         scoring = {"liked": score(probabilities, labels, threshold=0.3)}
-        contenders[index] = replace(contenders[index], scoring=scoring)
+        models[index] = replace(models[index], scoring=scoring)
     merged = lists(rng, truth, 3.0)
     return Evaluation(
         system="movies",
         split="Everything after 12 March 1998 was held out: 1,240 ratings by the 400 people who rated on.",
         sizes=Sizes(943, ITEMS, 100_000, USERS),
-        contenders=tuple(contenders),
-        verdict=verdict(contenders, "catboost"),
-        choice=choose([each for each in contenders if each.kind == "pipeline"], Requirements()),
+        models=tuple(models),
+        verdict=verdict(models, "catboost"),
+        choice=choose([each for each in models if each.kind == "pipeline"], Requirements()),
         ceilings=(
             *(Ceiling.of(name, found[name], truth, [10, 20, 50, 100]) for name in ("popular", "als", "ease")),
             Ceiling.of("all together", merged, truth),
         ),
         slices=(
-            Slice.of("new users", "fewer than 5 events before", contenders, np.arange(USERS) < 40),
-            Slice.of("heavy users", "the tenth with most events", contenders, lengths > 10),
-            Slice.of("everybody else", "the rest", contenders, (np.arange(USERS) >= 40) & (lengths <= 10)),
-            Slice.of(
-                "new items", "people who chose an item under 7 days old", contenders, np.zeros(USERS, bool)
-            ),
+            Slice.of("new users", "fewer than 5 events before", models, np.arange(USERS) < 40),
+            Slice.of("heavy users", "the tenth with most events", models, lengths > 10),
+            Slice.of("everybody else", "the rest", models, (np.arange(USERS) >= 40) & (lengths <= 10)),
+            Slice.of("new items", "people who chose an item under 7 days old", models, np.zeros(USERS, bool)),
         ),
         measured="Measured on 31 January 2026 on two cores.",
     )

@@ -5,24 +5,26 @@ import numpy as np
 import pytest
 
 from shortlist.base.errors import DataError, ReleaseError
-from shortlist.base.queries import Found, Ragged
-from shortlist.evaluation.contender import Contender
+from shortlist.base.queries import Ragged, Retrieved
+from shortlist.evaluation.evaluated_model import EvaluatedModel
 from shortlist.evaluation.evaluation import Ceiling, Evaluation, Slice, from_json, to_json
 
 TRUTH = Ragged(np.array([0, 2, 3, 3]), np.array([1, 2, 3], np.int32))
-FOUND = Found(np.array([0, 0, 0, 0, 1, 1]), np.array([1, 8, 9, 2, 7, 3], np.int32), np.zeros(6, np.float32))
+FOUND = Retrieved(
+    np.array([0, 0, 0, 0, 1, 1]), np.array([1, 8, 9, 2, 7, 3], np.int32), np.zeros(6, np.float32)
+)
 
 
 def test_a_contender_keeps_values_for_pairing_and_intervals_for_reading() -> None:
-    contender = Contender.of("als", "source", FOUND, TRUTH, ["recall@2"])
-    assert contender.values["recall@2"][:2].tolist() == [0.5, 1.0]
-    assert np.isnan(contender.values["recall@2"][2])
-    assert contender.metrics["recall@2"].mean == 0.75
+    model = EvaluatedModel.of("als", "source", FOUND, TRUTH, ["recall@2"])
+    assert model.values["recall@2"][:2].tolist() == [0.5, 1.0]
+    assert np.isnan(model.values["recall@2"][2])
+    assert model.metrics["recall@2"].mean == 0.75
 
 
 def test_a_truth_without_positives_cannot_be_judged_by() -> None:
     with pytest.raises(DataError, match="nothing to average"):
-        Contender.of("als", "source", FOUND, Ragged(np.zeros(4, np.int64), np.zeros(0, np.int32)))
+        EvaluatedModel.of("als", "source", FOUND, Ragged(np.zeros(4, np.int64), np.zeros(0, np.int32)))
 
 
 def test_a_ceiling_rises_to_all_that_was_retrieved() -> None:
@@ -38,18 +40,18 @@ def test_a_set_without_order_has_one_size() -> None:
 
 
 def test_a_slice_is_the_mean_of_its_users() -> None:
-    contender = Contender.of("als", "source", FOUND, TRUTH, ["recall@2"])
-    part = Slice.of("x", "y", [contender], np.array([False, True, True]), metric="recall@2")
+    model = EvaluatedModel.of("als", "source", FOUND, TRUTH, ["recall@2"])
+    part = Slice.of("x", "y", [model], np.array([False, True, True]), metric="recall@2")
     assert part.users == 1
     assert part.metrics["als"].mean == 1.0
-    assert Slice.of("x", "y", [contender], np.array([False, False, True]), metric="recall@2").metrics == {}
+    assert Slice.of("x", "y", [model], np.array([False, False, True]), metric="recall@2").metrics == {}
 
 
 def test_survives_json_but_for_values_per_row(evaluation: Evaluation) -> None:
     content = to_json(evaluation)
     assert from_json(content) == evaluation  # values take no part in equality
-    assert all(not each.values for each in from_json(content).contenders)
-    assert all(each.values for each in evaluation.contenders)
+    assert all(not each.values for each in from_json(content).models)
+    assert all(each.values for each in evaluation.models)
     assert len(content) < 40_000
 
 
@@ -70,7 +72,7 @@ def test_the_leader_is_the_chosen_else_the_best(evaluation: Evaluation) -> None:
     assert evaluation.chosen == evaluation.choice.name == evaluation.leader.name
     undecided = replace(evaluation, choice=None)
     assert undecided.chosen is None
-    best = max(each.metrics["ndcg@10"].mean for each in evaluation.contenders)
+    best = max(each.metrics["ndcg@10"].mean for each in evaluation.models)
     assert undecided.leader.metrics["ndcg@10"].mean == best
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from shortlist.base.errors import NotFoundError
-from shortlist.base.queries import Found, Ragged
+from shortlist.base.queries import Ragged, Retrieved
 from shortlist.evaluation.names import NAMES, STANDARD, parse, title
 from shortlist.evaluation.ranking import METRICS, Hits, measure, places
 
@@ -13,10 +13,10 @@ ITEMS = 30
 GAIN = 1 / np.log2(np.arange(2, 12))
 
 
-def found(lists: list[list[int]]) -> Found:
+def found(lists: list[list[int]]) -> Retrieved:
     rows = np.repeat(np.arange(len(lists)), [len(row) for row in lists])
     items = np.array([item for row in lists for item in row], np.int32)
-    return Found(rows, items, np.zeros(len(items), np.float32))
+    return Retrieved(rows, items, np.zeros(len(items), np.float32))
 
 
 def ragged(sets: list[list[int]]) -> Ragged:

@@ -31,14 +31,12 @@ def printed(evaluation: Evaluation, width: int = 80) -> str:
 
 @pytest.fixture
 def bare(evaluation: Evaluation) -> Evaluation:
-    contenders = tuple(
+    models = tuple(
         replace(each, scoring={}, variety={}, latency=None)
-        for each in evaluation.contenders
+        for each in evaluation.models
         if each.kind == "source"
     )
-    return replace(
-        evaluation, contenders=contenders, choice=None, ceilings=(), slices=(), verdict="Few facts."
-    )
+    return replace(evaluation, models=models, choice=None, ceilings=(), slices=(), verdict="Few facts.")
 
 
 def test_the_page_is_well_formed_and_tells_everything(
@@ -64,7 +62,7 @@ def test_the_page_is_well_formed_and_tells_everything(
         "Il Postino (1994)",
     ):
         assert told in words
-    for each in evaluation.contenders:
+    for each in evaluation.models:
         assert f"{each.metrics['ndcg@10'].mean:.3f}" in words
 
 
@@ -124,10 +122,10 @@ def test_ceilings_without_curves_are_bars(evaluation: Evaluation, tmp_path: Path
 
 
 def test_a_contender_that_finds_nothing_can_be_drawn(bare: Evaluation, tmp_path: Path) -> None:
-    nothing = replace(bare.contenders[0].metrics["ndcg@10"], mean=0.0, low=0.0, high=0.0)
-    lost = tuple(replace(each, metrics={"ndcg@10": nothing}) for each in bare.contenders)
-    assert "0.000" in written(replace(bare, contenders=lost), tmp_path)
-    assert "0.000" in printed(replace(bare, contenders=lost))
+    nothing = replace(bare.models[0].metrics["ndcg@10"], mean=0.0, low=0.0, high=0.0)
+    lost = tuple(replace(each, metrics={"ndcg@10": nothing}) for each in bare.models)
+    assert "0.000" in written(replace(bare, models=lost), tmp_path)
+    assert "0.000" in printed(replace(bare, models=lost))
 
 
 def test_the_terminal_table_fits_80_columns(evaluation: Evaluation) -> None:

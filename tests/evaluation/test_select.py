@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shortlist.base.errors import DataError, DeclarationError
 from shortlist.evaluation.bootstrap import interval
-from shortlist.evaluation.contender import Contender, Latency
+from shortlist.evaluation.evaluated_model import EvaluatedModel, Latency
 from shortlist.evaluation.select import choose, front
 from shortlist.evaluation.verdict import verdict
 from shortlist.system.system import Requirements
@@ -15,7 +15,7 @@ from shortlist.system.system import Requirements
 EASY = np.linspace(0, 0.4, 400)
 
 
-def contender(
+def model(
     name: str,
     gain: float,
     p99: float | None,
@@ -24,11 +24,11 @@ def contender(
     kind: Literal["baseline", "source", "pipeline"] = "pipeline",
     interpretability: str = "opaque",
     noise: float = 0.02,
-) -> Contender:
+) -> EvaluatedModel:
     """Someone who is better than nothing by ``gain`` on average, more for some users than for others."""
     spread = np.random.default_rng(len(name)).normal(0, noise, len(EASY))
     values = EASY + gain + spread - spread.mean()
-    return Contender(
+    return EvaluatedModel(
         name,
         kind,
         {"ndcg@10": interval(values)},
@@ -39,9 +39,9 @@ def contender(
     )
 
 
-SIMPLE = contender("logistic", 0.05, 3, 1, interpretability="coefficients")
-NEAR = contender("boosted", 0.0505, 9, 2, interpretability="trees")
-FAR = contender("deep", 0.1, 40, 9)
+SIMPLE = model("logistic", 0.05, 3, 1, interpretability="coefficients")
+NEAR = model("boosted", 0.0505, 9, 2, interpretability="trees")
+FAR = model("deep", 0.1, 40, 9)
 NEEDS = Requirements(latency_ms=100)
 
 
@@ -74,15 +74,15 @@ def test_what_is_too_slow_does_not_serve() -> None:
 def test_where_nothing_is_quick_enough_the_fastest_serves_with_a_warning() -> None:
     choice = choose([FAR, NEAR, SIMPLE], Requirements(latency_ms=1))
     assert choice.name == "logistic"
-    assert choice.sentence.startswith("Warning: no contender answers within the 0.5 ms")
+    assert choice.sentence.startswith("Warning: no model answers within the 0.5 ms")
     assert not any(each.fits for each in choice.table)
 
 
 def test_what_was_not_measured_does_not_fit() -> None:
-    unknown = contender("unknown", 0.2, None, 1)
+    unknown = model("unknown", 0.2, None, 1)
     assert choose([unknown, SIMPLE], NEEDS).name == "logistic"
     alone = choose([unknown], NEEDS)
-    assert alone.sentence.startswith("Warning: no contender's latency was measured; unknown serves")
+    assert alone.sentence.startswith("Warning: no model's latency was measured; unknown serves")
 
 
 def test_an_interpretable_system_gets_a_model_that_can_be_read() -> None:
@@ -117,11 +117,9 @@ def test_the_front_holds_the_best_and_nothing_on_it_is_beaten(points: list[tuple
 
 
 def test_a_verdict_compares_with_the_baseline_and_the_best_source() -> None:
-    base = contender("popular", 0, 1, 0, kind="baseline")
-    weak, strong = (
-        contender(name, gain, 1, 0, kind="source") for name, gain in (("als", 0.01), ("ease", 0.05))
-    )
-    worst = contender("nothing", -0.1, 1, 0, kind="baseline")
+    base = model("popular", 0, 1, 0, kind="baseline")
+    weak, strong = (model(name, gain, 1, 0, kind="source") for name, gain in (("als", 0.01), ("ease", 0.05)))
+    worst = model("nothing", -0.1, 1, 0, kind="baseline")
     assert verdict([worst, base, weak, strong, FAR], "deep") == (
         "deep reaches NDCG@10 0.300, 50% above the 0.200 of popular and 20% above the 0.250 of the best source "
         "alone, ease."
@@ -129,5 +127,5 @@ def test_a_verdict_compares_with_the_baseline_and_the_best_source() -> None:
     assert verdict([worst, FAR], "deep") == "deep reaches NDCG@10 0.300, 3.0 times the 0.100 of nothing."
     assert verdict([SIMPLE], "logistic") == "logistic reaches NDCG@10 0.250."
     assert "20% below the 0.250 of the best source alone, ease" in verdict([strong, base], "popular")
-    same = verdict([contender("twin", 0.0501, 1, 0, kind="source"), SIMPLE], "logistic")
+    same = verdict([model("twin", 0.0501, 1, 0, kind="source"), SIMPLE], "logistic")
     assert "not measurably different from the 0.250 of the best source alone, twin" in same

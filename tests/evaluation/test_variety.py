@@ -2,17 +2,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from shortlist.base.queries import Found
+from shortlist.base.queries import Retrieved
 from shortlist.evaluation import variety as module
 from shortlist.evaluation.variety import coverage, diversity, novelty, variety
 
 TAGS = pl.Series([["a", "b"], ["a"], ["c"], [], None, ["a", "b"]], dtype=pl.List(pl.String))
 
 
-def found(*lists: list[int]) -> Found:
+def found(*lists: list[int]) -> Retrieved:
     rows = np.repeat(np.arange(len(lists)), [len(row) for row in lists])
     items = np.array([item for row in lists for item in row], np.int32)
-    return Found(rows, items, np.zeros(len(items), np.float32))
+    return Retrieved(rows, items, np.zeros(len(items), np.float32))
 
 
 def test_coverage_counts_each_item_once() -> None:

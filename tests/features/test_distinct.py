@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.base.columns import DAY, HOUR
-from shortlist.features import distinct
-from shortlist.features.distinct import Different, LiveDifferent
 from shortlist.features.formulas import value
-from shortlist.features.live import Live
-from shortlist.features.timeline import Timeline
-from shortlist.features.wavelet import Wavelet
+from shortlist.features.readers import distinct
+from shortlist.features.readers.distinct import Different, LiveDifferent
+from shortlist.features.readers.live import Live
+from shortlist.features.readers.timeline import Timeline
+from shortlist.features.readers.wavelet import Wavelet
 from shortlist.system.event import Event
 from shortlist.system.features import TILES, Distinct, Window
 

@@ -237,5 +237,5 @@ def test_no_repository(tmp_path):
 
 def test_it_extends_the_automatic_set(repo):
     extended = replace(system, features=[Automatic(), replace(of_items, repo=str(repo))])
-    names = Features.fit(extended, ITEMS, Histories.of([[0, 1]])).names
+    names = Features.fit(extended, ITEMS, Histories.from_lists([[0, 1]])).names
     assert {"item_view_count", "item_stats_ctr"} <= set(names)

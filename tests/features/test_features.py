@@ -23,8 +23,8 @@ from shortlist.base.columns import DAY, HOUR
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
-from shortlist.features.live import Live
 from shortlist.features.parity import compare
+from shortlist.features.readers.live import Live
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 
 NOW = 61 * DAY
@@ -70,7 +70,7 @@ def test_the_automatic_set(features):
 
 
 def test_known_values(features):
-    history = Histories.of([[1, 2, 21]], [[DAY, 2 * DAY, 51 * DAY]], [[5, 3, 1]])
+    history = Histories.from_lists([[1, 2, 21]], [[DAY, 2 * DAY, 51 * DAY]], [[5, 3, 1]])
     found = table(features, Queries(history, np.array([NOW])), [0, 0, 0], [4, 24, 7])
     counts = np.bincount(toy_histories().items, minlength=ITEMS)
     assert found["item_view_count"].tolist() == counts[[4, 24, 7]].tolist()

@@ -37,7 +37,7 @@ from shortlist.features.features import Features
 from shortlist.features.parity import TOLERANCE, compare
 from shortlist.pipeline.release import load, save
 from shortlist.retrieval.popular import Popular
-from shortlist.serving.engine import Engine
+from shortlist.server.engine import Engine
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import ReleaseFacts
@@ -63,7 +63,7 @@ from shortlist.system.features import (
     Since,
     Sum,
 )
-from shortlist.system.given import Context, ItemAttribute, Length
+from shortlist.system.static_features import Context, ItemAttribute, Length
 from shortlist.system.system import System
 from shortlist.training.fit import fit_sources
 
@@ -236,12 +236,12 @@ class World:
         self.serve()
 
     def compact(self) -> None:
-        compact(self.home, self.store, lambda: self.engine.serving.release.watermark)
+        compact(self.home, self.store, lambda: self.engine.active.release.watermark)
 
     def ask(self, user: str, device: str | None) -> None:
         """The server's own way to a row of features; compared with the log as it is at this moment."""
         self.engine.follow()
-        serving = self.engine.serving
+        serving = self.engine.active
         queries = said(self.engine._queries(serving, user), serving.pipeline.features, device)
         features = serving.pipeline.features
         row = features(queries, everything(features))
@@ -300,7 +300,7 @@ def test_what_is_served_is_what_training_reads(stream):
         def now():
             return world.clock if world else START
 
-        with mock.patch("shortlist.storage.sqlite.now", now), mock.patch("shortlist.serving.engine.now", now):
+        with mock.patch("shortlist.storage.sqlite.now", now), mock.patch("shortlist.server.engine.now", now):
             world = World(Path(folder))
             for action, given_ in [*stream, ("ask", ("u", None)), ("ask", ("v", "phone"))]:
                 if action == "accept":
@@ -317,9 +317,9 @@ def test_what_is_served_is_what_training_reads(stream):
 def late_log() -> Histories:
     """Two people; a third of what they did became known a day later."""
     moments = START + np.arange(40) * HOUR
-    log = Histories.of([[0, 1, 2, 3] * 5] * 2, [moments[::2].tolist(), moments[1::2].tolist()])
+    log = Histories.from_lists([[0, 1, 2, 3] * 5] * 2, [moments[::2].tolist(), moments[1::2].tolist()])
     known = log.at + np.where(np.arange(40) % 3 == 0, DAY, 0)
-    return replace(log, known=known, users=np.array(["ann", "bob"]))
+    return replace(log, available_at=known, users=np.array(["ann", "bob"]))
 
 
 def test_check_parity_compares_what_people_own_too():

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from shortlist.base.columns import DAY, HOUR
 from shortlist.features.formulas import value
-from shortlist.features.live import Live
-from shortlist.features.timeline import Timeline
+from shortlist.features.readers.live import Live
+from shortlist.features.readers.timeline import Timeline
 from shortlist.system.event import Event
 from shortlist.system.features import TILES, Count, Decayed, Last, Mean, Rate, Since, Sum, Window
 
@@ -48,7 +48,7 @@ def columns(stream):
 
 def as_of(stream):
     keys, at, amounts, known = columns(stream)
-    return Timeline(keys, at, amounts, KEYS, available=known)
+    return Timeline(keys, at, amounts, KEYS, available_at=known)
 
 
 def live_at(stream, t, batches, now_before=()):

@@ -23,9 +23,9 @@ from shortlist import (
 from shortlist.base.columns import DAY
 from shortlist.base.errors import InvalidRequestError, UnavailableError
 from shortlist.base.histories import Histories
-from shortlist.base.queries import Found, Queries, Ragged
+from shortlist.base.queries import Queries, Ragged, Retrieved
 from shortlist.pipeline.explain import explain
-from shortlist.pipeline.path import RECOMMEND, Placed
+from shortlist.pipeline.path import RECOMMEND, SourceSlot
 from shortlist.pipeline.release import load, save
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 from shortlist.training.fit import fit
@@ -56,7 +56,7 @@ def pipeline():
 
 
 def one(*items, at=None):
-    return Queries(Histories.of([list(items)], at), np.array([NOW]))
+    return Queries(Histories.from_lists([list(items)], at), np.array([NOW]))
 
 
 def test_every_stage_is_reported_in_order(pipeline):
@@ -72,8 +72,8 @@ def test_batch_equals_single(pipeline):
     batch = pipeline.recommend(queries, 7)
     for row in range(len(queries)):
         single = pipeline.recommend(queries.take(np.array([row])), 7)
-        assert single.items.tolist() == batch.of(row).items.tolist()
-        assert np.allclose(single.values, batch.of(row).values, atol=1e-5)
+        assert single.items.tolist() == batch.row(row).items.tolist()
+        assert np.allclose(single.values, batch.row(row).values, atol=1e-5)
 
 
 def test_blocks_equal_the_whole(pipeline, monkeypatch):
@@ -132,15 +132,15 @@ def test_n_below_1_names_the_field(pipeline):
 
 
 def test_rank_keeps_the_given_that_are_allowed(pipeline):
-    ranked = pipeline.rank(one(1, 2), Ragged.of([[1, 3, 5, 25, 5]]))
+    ranked = pipeline.rank(one(1, 2), Ragged.from_lists([[1, 3, 5, 25, 5]]))
     assert sorted(ranked.items.tolist()) == [5, 25]  # 1 was seen, 3 is filtered, 5 came twice
     assert ranked.items[0] == 5  # of the kind of the history
 
 
 def test_rank_scores_do_not_depend_on_the_company(pipeline):
-    together = pipeline.rank(one(1, 2), Ragged.of([list(range(ITEMS))]))
+    together = pipeline.rank(one(1, 2), Ragged.from_lists([list(range(ITEMS))]))
     for item in (5, 25):
-        alone = pipeline.rank(one(1, 2), Ragged.of([[item]]))
+        alone = pipeline.rank(one(1, 2), Ragged.from_lists([[item]]))
         assert np.allclose(alone.values[0], together.values[together.items == item], atol=1e-6)
 
 
@@ -149,7 +149,7 @@ def test_a_source_that_is_unavailable_is_left_out_by_name(pipeline):
     slates = broken.recommend(one(1, 2), 8)
     assert len(slates.items) == 8
     assert slates.degraded == ("source ease: the index is being rebuilt",)
-    assert not slates.found[:, 0].any()
+    assert not slates.retrieved_by[:, 0].any()
 
 
 def test_a_programmers_error_stays_loud(pipeline):
@@ -167,7 +167,7 @@ def broken_pipeline(pipeline, error):
         def encode(self, queries):
             raise error
 
-    first = Placed("ease", 10, Broken())
+    first = SourceSlot("ease", 10, Broken())
     return replace(pipeline, sources=(first, *pipeline.sources[1:]))
 
 
@@ -179,9 +179,9 @@ def test_a_source_that_breaks_the_rules_cannot_break_the_slate(pipeline):
             self.__dict__.update(vars(good))
 
         def search(self, encoded, n, allowed):
-            return Found(np.zeros(4, np.int64), np.array([1, 1, 3, 5], np.int32), np.ones(4, np.float32))
+            return Retrieved(np.zeros(4, np.int64), np.array([1, 1, 3, 5], np.int32), np.ones(4, np.float32))
 
-    careless = Placed("careless", 10, Careless(pipeline.sources[0].fitted))
+    careless = SourceSlot("careless", 10, Careless(pipeline.sources[0].fitted))
     slates = replace(pipeline, sources=(careless,), features=pipeline.features, ranker=None).recommend(
         one(1), 4
     )
@@ -197,8 +197,8 @@ def test_without_a_ranker_sources_are_fused(pipeline):
     queries = one(1, 2, 4)
     slates = alone.recommend(queries, 5)
     source = alone.sources[0].fitted
-    work = alone.look(queries, 5, until=RECOMMEND[2])
-    assert slates.items.tolist() == source.search(work.encoded[0], 5, work.allowed).items.tolist()
+    state = alone.run_until(queries, 5, until=RECOMMEND[2])
+    assert slates.items.tolist() == source.search(state.encoded[0], 5, state.allowed).items.tolist()
     assert slates.probabilities.shape[1] == 0
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from shortlist.base.columns import DAY
 from shortlist.base.errors import NotFoundError
-from shortlist.data.retention import Dropped
+from shortlist.data.log.retention import Dropped
 from shortlist.pipeline.release import load
 from shortlist.project import verbs
 from shortlist.project.project import open_project
-from shortlist.serving.engine import Engine
+from shortlist.server.engine import Engine
 from shortlist.storage.store import AcceptedEvent, Exposure
 from shortlist.testing.toy import toy_histories, toy_items
 
@@ -85,7 +85,7 @@ def served(project, number):
         engine = Engine(store)
         engine.swap(project.releases.facts(number), load(project.releases.open(number)))
         users = [f"u{n}" for n in range(8)] + ["new"]
-        found = {user: events_of(engine.history(engine.serving, user), 0) for user in users}
+        found = {user: events_of(engine.history(engine.active, user), 0) for user in users}
     return {user: events for user, events in found.items() if events}
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from shortlist import ALS, EASE, DeclarationError, ItemKNN, Popular, Words
+from shortlist import ALS, EASE, DeclarationError, ItemKNN, Popular
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries
+from shortlist.retrieval.bm25 import BM25
 from shortlist.testing.sources import SourceContract
 from shortlist.testing.toy import everything, toy_histories, toy_items, toy_queries
 
@@ -37,7 +38,7 @@ class TestALS(SourceContract):
 
 
 class TestWords(SourceContract):
-    source = Words(on=("colours", "title"))
+    source = BM25(on=("colours", "title"))
 
 
 def test_ease_is_the_solution_of_its_least_squares():
@@ -70,7 +71,7 @@ def test_als_fold_in_reproduces_the_users_of_training():
 
 
 def test_popular_window_forgets():
-    histories = Histories.of([[0, 0, 0], [1, 1]], [[0, 1, 2], [10**13, 10**13 + 1]])
+    histories = Histories.from_lists([[0, 0, 0], [1, 1]], [[0, 1, 2], [10**13, 10**13 + 1]])
     ever = Popular().fit(histories, toy_items())
     lately = Popular(window="1d").fit(histories, toy_items())
     assert ever.order[0] == 0
@@ -83,9 +84,9 @@ def test_popular_rejects_a_strange_window():
 
 
 def test_item_knn_prefers_what_follows_to_what_came_before():
-    chain = Histories.of([[0, 1, 2]] * 20)
+    chain = Histories.from_lists([[0, 1, 2]] * 20)
     fitted = ItemKNN(half_life=1).fit(chain, toy_items())
-    asked = Queries(Histories.of([[1]]), np.array([9]))
+    asked = Queries(Histories.from_lists([[1]]), np.array([9]))
     found = fitted.search(fitted.encode(asked), 2, everything(asked))
     assert found.items[0] == 2
 

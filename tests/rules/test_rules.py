@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shortlist import AlreadySeen, DeclarationError, Diversity, Where
 from shortlist.base.columns import DAY
 from shortlist.base.errors import InvalidRequestError
-from shortlist.rules.where import asked
+from shortlist.rules.where import where_mask
 from shortlist.testing.rules import FilterContract, OrderContract
 from shortlist.testing.toy import ITEMS, toy_items, toy_queries
 
@@ -69,7 +69,7 @@ def test_where_on_an_unknown_attribute_says_what_was_meant():
     ],
 )
 def test_asked(where, expected):
-    assert np.flatnonzero(asked(where, toy_items())).tolist() == expected
+    assert np.flatnonzero(where_mask(where, toy_items())).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_asked(where, expected):
 )
 def test_asked_names_the_field(where, field):
     with pytest.raises(InvalidRequestError, match=field):
-        asked(where, toy_items())
+        where_mask(where, toy_items())
 
 
 def arranged(strength, values, n=4, by="colours"):

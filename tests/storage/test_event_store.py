@@ -43,7 +43,7 @@ def test_trimming_goes_in_parts(open_store, monkeypatch):
 
 
 def test_exposures_beyond_the_bound_are_dropped_and_counted(open_store, monkeypatch):
-    monkeypatch.setattr("shortlist.storage.grouped._PENDING", 0)
+    monkeypatch.setattr("shortlist.storage.group_commit_store._PENDING", 0)
     store = open_store()
     store.expose(Exposure("r1", 1, "recommend", "anna", 5, ("x",)))
     assert store.exposures_dropped == 1
@@ -57,4 +57,4 @@ def test_stamps_grow_when_the_clock_steps_back(open_store, monkeypatch):
     store = open_store()
     for key in "abc":
         store.accept([event(key)])
-    assert [stamp for frame in store.scan() for stamp in frame["available"]] == [5_000, 5_001, 6_000]
+    assert [stamp for frame in store.scan() for stamp in frame["available_at"]] == [5_000, 5_001, 6_000]

@@ -91,7 +91,7 @@ def test_stamps_grow_when_the_servers_clock_steps_back(open_store):
     store._redis.set(store._prefix + "available", ahead)  # as a clock left it that ran ahead
     store.accept([event("a")])
     store.accept([event("b")])
-    assert [stamp for frame in store.scan() for stamp in frame["available"]] == [ahead + 1, ahead + 2]
+    assert [stamp for frame in store.scan() for stamp in frame["available_at"]] == [ahead + 1, ahead + 2]
 
 
 def test_systems_on_one_server_do_not_mix(open_store):

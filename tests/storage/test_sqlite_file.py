@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shortlist.base.errors import StoreError
-from shortlist.storage import known, schema, sqlite
+from shortlist.storage import event_ids as known
+from shortlist.storage import schema, sqlite
 from shortlist.storage.ids import number
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent, Exposure

@@ -26,7 +26,7 @@ from shortlist.testing.toy import ITEMS, toy_histories, toy_items
 from shortlist.training.evaluate import evaluate
 from shortlist.training.fit import build_examples, fit, fit_sources
 from shortlist.training.gallery import gallery
-from shortlist.training.lesson import of_people
+from shortlist.training.train_test_task import of_people
 
 views = Event("view", value="v")
 system = System(
@@ -117,15 +117,15 @@ def test_evaluation_compares_everybody_and_chooses():
     told = []
     trial = evaluate(system, toy_items(), toy_histories(), told.append)
     evaluation = trial.evaluation
-    assert [each.name for each in evaluation.contenders] == [
+    assert [each.name for each in evaluation.models] == [
         "popularity", "ease", "item_knn", "popular", "logistic_regression",
     ]  # fmt: skip
     assert evaluation.chosen == "logistic_regression"
-    assert evaluation.sizes.test_users == len(trial.exam.askers)
+    assert evaluation.sizes.test_users == len(trial.evaluation_set.askers)
     assert {each.name for each in evaluation.ceilings} == {"ease", "item_knn", "popular", "all together"}
-    assert evaluation.contenders[-1].scoring.keys() == {"viewed", "liked"}
-    assert all(each.latency for each in evaluation.contenders)
-    quality = {each.name: each.metrics["ndcg@10"].mean for each in evaluation.contenders}
+    assert evaluation.models[-1].scoring.keys() == {"viewed", "liked"}
+    assert all(each.latency for each in evaluation.models)
+    quality = {each.name: each.metrics["ndcg@10"].mean for each in evaluation.models}
     assert quality["ease"] > quality["popularity"]
     assert "learning ease" in told
     people = gallery(trial)

@@ -12,7 +12,7 @@ from shortlist.data.splits import by_moment, by_share
 from shortlist.system.features import Count, Last, Since
 from shortlist.testing.toy import toy_histories, toy_items
 from shortlist.training.fit import build_examples, fit_sources
-from shortlist.training.lesson import of_people
+from shortlist.training.train_test_task import of_people
 
 MOMENT = 45 * DAY
 views, hints = Event("view", value="v"), Event("hint")
@@ -47,7 +47,7 @@ def with_hints(before: int, late: int) -> Histories:
         at=at[order],
         event=np.concatenate([log.event, np.ones(len(told), np.int16)])[order],
         value=np.concatenate([log.value, np.ones(len(told), np.float32)])[order],
-        known=np.concatenate([log.at, np.full(len(told), MOMENT - before + late)])[order],
+        available_at=np.concatenate([log.at, np.full(len(told), MOMENT - before + late)])[order],
     )
 
 
@@ -90,7 +90,7 @@ def test_where_each_is_asked_at_a_moment_of_their_own():
     split = by_share(log)
     asked = np.repeat(split.at, log.lengths)
     hidden = (log.at < asked) & (np.arange(len(log.at)) % 3 == 0)
-    late = replace(log, known=np.where(hidden, asked + 1, log.at))
+    late = replace(log, available_at=np.where(hidden, asked + 1, log.at))
     gone = log.where(~hidden)
     rows = np.arange(len(log))
     held = by_share(late)

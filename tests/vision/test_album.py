@@ -12,9 +12,9 @@ from PIL import Image
 
 from shortlist.base.errors import NotFoundError, PictureError
 from shortlist.testing.pictures import picture, saved
-from shortlist.vision.album import Album, Facts, Seen
-from shortlist.vision.decode import decode
-from shortlist.vision.identity import content_hash, likeness
+from shortlist.vision.images.album import Album, Facts, Seen
+from shortlist.vision.images.decode import decode
+from shortlist.vision.images.duplicates import content_hash, likeness
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ ADD = """
 import sys
 from pathlib import Path
 from shortlist.testing.pictures import picture, saved
-from shortlist.vision.album import Album
+from shortlist.vision.images.album import Album
 album = Album(Path(sys.argv[1]))
 for number in range(25):
     print(album.add(saved(picture(number + int(sys.argv[2])))), flush=True)

@@ -14,12 +14,12 @@ import pytest
 
 from shortlist.base.errors import PictureError
 from shortlist.testing.pictures import hostile, picture, saved
-from shortlist.vision import collect as collecting
-from shortlist.vision import fetch as fetching
-from shortlist.vision.album import Album
-from shortlist.vision.collect import Outcome, collect
-from shortlist.vision.fetch import fetch
-from shortlist.vision.identity import content_hash
+from shortlist.vision.images import collect as collecting
+from shortlist.vision.images import fetch as fetching
+from shortlist.vision.images.album import Album
+from shortlist.vision.images.collect import Outcome, collect
+from shortlist.vision.images.duplicates import content_hash
+from shortlist.vision.images.fetch import fetch
 
 
 @pytest.fixture
@@ -132,8 +132,8 @@ def test_memory_is_bounded_however_many_there_are(album, photos, monkeypatch):
 KILLED = """
 import sys
 from pathlib import Path
-from shortlist.vision import collect as collecting
-from shortlist.vision.album import Album
+from shortlist.vision.images import collect as collecting
+from shortlist.vision.images.album import Album
 collecting.COMMIT = 10
 done = 0
 def tell(count):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from shortlist.base.errors import InvalidRequestError
 from shortlist.testing.pictures import picture
-from shortlist.vision.crop import WHOLE, crop, main_object
-from shortlist.vision.decode import decode
+from shortlist.vision.images.crop import WHOLE, crop, main_object
+from shortlist.vision.images.decode import decode
 
 shares = st.floats(0, 1)
 

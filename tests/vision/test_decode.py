@@ -13,8 +13,8 @@ from PIL import Image
 
 from shortlist.base.errors import MissingExtraError, PictureError
 from shortlist.testing.pictures import KINDS, hostile, odd, picture, saved
-from shortlist.vision.decode import SCANS, decode
-from shortlist.vision.header import Header, look
+from shortlist.vision.images.decode import SCANS, decode
+from shortlist.vision.images.header import Header, look
 
 SHOWN = picture()
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from shortlist.base.errors import NotFoundError
 from shortlist.testing.encoders import pictures
-from shortlist.vision.ahead import ahead
-from shortlist.vision.embed import embed, embedded
-from shortlist.vision.vector_cache import VectorCache
+from shortlist.vision.encoders.embed import embed, embedded
+from shortlist.vision.encoders.prefetch import ahead
+from shortlist.vision.encoders.vector_cache import VectorCache
 
 
 class Mean:
@@ -152,7 +152,7 @@ WRITER = """
 import hashlib, sys
 from pathlib import Path
 import numpy as np
-from shortlist.vision.vector_cache import VectorCache
+from shortlist.vision.encoders.vector_cache import VectorCache
 cache = VectorCache(Path(sys.argv[1]), "x", 64)
 for place in range(len(cache), 100_000):
     cache.add([hashlib.sha256(str(place).encode()).hexdigest()], np.full((1, 64), place, np.float32))

@@ -11,10 +11,10 @@ import pytest
 from shortlist import EfficientNetLite0
 from shortlist.base.errors import DataError, MissingExtraError, ReleaseError
 from shortlist.testing.encoders import EncoderContract, pictures
-from shortlist.vision.encoders import HuggingFace, OpenClip, Timm
-from shortlist.vision.int8 import smaller
-from shortlist.vision.onnx_encoder import OnnxEncoder
-from shortlist.vision.prepare import Preparation, square
+from shortlist.vision.encoders.int8 import smaller
+from shortlist.vision.encoders.onnx_encoder import OnnxEncoder
+from shortlist.vision.encoders.prepare import Preparation, square
+from shortlist.vision.encoders.pretrained import HuggingFace, OpenClip, Timm
 
 torch = pytest.importorskip("torch", reason="exporting needs torch")
 
@@ -43,7 +43,7 @@ def _changed(model):
 
 
 def test_onnx_equals_torch(small_encoder):
-    from shortlist.vision._export_torch import Scale
+    from shortlist.vision.encoders._export_torch import Scale
 
     staged = EfficientNetLite0(side=96).staged()
     squares = small_encoder.preparation(pictures())
@@ -73,7 +73,7 @@ def test_encoding_needs_no_torch(small_encoder, tmp_path):
 import sys
 from pathlib import Path
 import numpy as np
-from shortlist.vision.onnx_encoder import OnnxEncoder
+from shortlist.vision.encoders.onnx_encoder import OnnxEncoder
 OnnxEncoder.load(Path({str(tmp_path)!r})).encode([np.zeros((50, 40, 3), np.uint8)])
 print([name for name in ("torch", "onnx", "efficientnet_lite_pytorch") if name in sys.modules])
 """

@@ -9,11 +9,11 @@ from shortlist import FineTune
 from shortlist.base.errors import DataError
 from shortlist.system.contracts import Encoder
 from shortlist.testing.encoders import pictures
-from shortlist.vision.encoders import TorchEncoder
-from shortlist.vision.judge import Alike, quality
-from shortlist.vision.prepare import Preparation
-from shortlist.vision.tune import tune
-from shortlist.vision.views import altered
+from shortlist.vision.encoders.prepare import Preparation
+from shortlist.vision.encoders.pretrained import TorchEncoder
+from shortlist.vision.tuning.augmentation import altered
+from shortlist.vision.tuning.retrieval_metrics import Alike, quality
+from shortlist.vision.tuning.tune import tune
 
 torch = pytest.importorskip("torch", reason="tuning needs torch")
 KINDS, EACH = 3, 20
@@ -24,7 +24,7 @@ class Tiny(TorchEncoder):
     """Two convolutions of random weights: a frozen one, and one that learns with the backbone."""
 
     def _staged(self):
-        from shortlist.vision._export_torch import Pool, Staged
+        from shortlist.vision.encoders._export_torch import Pool, Staged
 
         torch.manual_seed(3)
         first = torch.nn.Conv2d(3, 8, 5, 2)

@@ -13,8 +13,8 @@ EVENT_ID = "event_id"  # str, unique; the client's own, or derived from the row
 CONTEXT = (
     "context"  # str, JSON of the words that the event carries ({"device": "mobile"}), null where it has none
 )
-AVAILABLE = (
-    "available"  # int64, microseconds: when the event could first be known (accepted, or as it happened)
+AVAILABLE_AT = (
+    "available_at"  # int64, microseconds: when the event could first be known (accepted, or as it happened)
 )
 
 EVENTS = (EVENT_ID, EVENT, USER, ITEM, AT, VALUE, CONTEXT)

@@ -24,7 +24,7 @@ class Histories:
     at: Moments  # int64[events], microseconds
     event: AnyArray  # int16[events], position in the System's events
     value: Floats  # float32[events], NaN where the event has none
-    known: Moments | None = None  # int64[events], when each became known; None: as it happened
+    available_at: Moments | None = None  # int64[events], when each became known; None: as it happened
     context: AnyArray | None = (
         None  # int16[events, contexts], the word of each, -1 where unsaid; None: no contexts
     )
@@ -51,10 +51,10 @@ class Histories:
     @classmethod
     def empty(cls, rows: int) -> Histories:
         """``rows`` rows without events."""
-        return cls.of([[]] * rows)
+        return cls.from_lists([[]] * rows)
 
     @classmethod
-    def of(
+    def from_lists(
         cls,
         items: Sequence[Sequence[int]],
         at: Sequence[Sequence[int]] | None = None,
@@ -91,7 +91,7 @@ class Histories:
         """Each row's events with ``at < moments[row]`` that were known by then."""
         limit = np.repeat(moments, self.lengths)
         early = self.at < limit
-        return self.where(early if self.known is None else early & (self.known <= limit))
+        return self.where(early if self.available_at is None else early & (self.available_at <= limit))
 
     def of_kind(self, code: int) -> Histories:
         """The same rows with only one kind of event; made once, since several features read it."""
@@ -112,7 +112,7 @@ class Histories:
     @property
     def clock(self) -> Moments:
         """When each event became known, int64[events]."""
-        return self.at if self.known is None else self.known
+        return self.at if self.available_at is None else self.available_at
 
     @property
     def end(self) -> int:
@@ -144,7 +144,7 @@ class Histories:
             self.at[events],
             self.event[events],
             self.value[events],
-            None if self.known is None else self.known[events],
+            None if self.available_at is None else self.available_at[events],
             None if self.context is None else self.context[events],
             users,
         )

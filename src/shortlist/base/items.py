@@ -19,14 +19,14 @@ PICTURES = pl.List(pl.Binary)  # the type of a picture column: content hashes, n
 
 
 @dataclass(frozen=True)
-class Words:
+class CodedColumn:
     """The words of an attribute, as codes: item ``i`` has ``codes[offsets[i]:offsets[i + 1]]``."""
 
     offsets: Rows  # int64[items + 1]
     codes: AnyArray  # int64[words], sorted within an item
     size: int  # how many different words there are
 
-    def of(self, items: Positions) -> tuple[Rows, AnyArray]:
+    def take(self, items: Positions) -> tuple[Rows, AnyArray]:
         """The words of many items, flat: (place in ``items``, code) for each word."""
         if self._one_each:
             return np.arange(len(items)), self.codes[items]
@@ -83,7 +83,7 @@ class Items:
                 return str(title)
         return self.keys[position]
 
-    def words(self, attribute: str) -> Words:
+    def words(self, attribute: str) -> CodedColumn:
         """The words of a tags or category attribute; an item without has none."""
         table = pl.DataFrame({"place": np.arange(len(self)), "word": self.table[attribute]})
         if isinstance(table.schema["word"], pl.List):
@@ -93,7 +93,7 @@ class Items:
         )
         counts = np.bincount(table["place"].to_numpy(), minlength=len(self))
         codes = table["word"].to_numpy().astype(np.int64)
-        return Words(np.concatenate([[0], np.cumsum(counts)]), codes, int(codes.max(initial=-1)) + 1)
+        return CodedColumn(np.concatenate([[0], np.cumsum(counts)]), codes, int(codes.max(initial=-1)) + 1)
 
     @property
     def pictured(self) -> Mask:

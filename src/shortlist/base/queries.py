@@ -13,7 +13,7 @@ from shortlist.base.types import AnyArray, Floats, Mask, Moments, Picture, Posit
 
 
 @dataclass(frozen=True)
-class Sought:
+class SearchQuery:
     """What each row of a search asks with; a row may have any of them, together or none."""
 
     pictures: Sequence[Picture | None]
@@ -21,12 +21,12 @@ class Sought:
     items: Positions  # int32[rows], an item of the catalogue that others should be like; -1: none
 
     @classmethod
-    def of(
+    def from_parts(
         cls,
         pictures: Sequence[Picture | None] = (),
         words: Sequence[str] = (),
         items: Sequence[int] | AnyArray = (),
-    ) -> Sought:
+    ) -> SearchQuery:
         """From those parts that the rows ask with."""
         rows = max(len(pictures), len(words), len(items))
         return cls(
@@ -35,10 +35,10 @@ class Sought:
             np.asarray(items if len(items) else [-1] * rows, np.int32),
         )
 
-    def take(self, rows: AnyArray) -> Sought:
+    def take(self, rows: AnyArray) -> SearchQuery:
         """The given rows."""
         places = np.arange(len(self.items))[rows].tolist()
-        return Sought(
+        return SearchQuery(
             [self.pictures[row] for row in places], [self.words[row] for row in places], self.items[rows]
         )
 
@@ -50,7 +50,7 @@ class Queries:
     histories: Histories  # what each row did before it asked
     at: Moments  # int64[rows], the moment each row asks
     context: AnyArray | None = None  # int16[rows, contexts], the word of each, -1 where unsaid
-    sought: Sought | None = None  # None: nothing is searched for
+    search: SearchQuery | None = None  # None: nothing is searched for
 
     def __len__(self) -> int:
         return len(self.at)
@@ -58,12 +58,12 @@ class Queries:
     def take(self, rows: AnyArray) -> Queries:
         """The given rows as a batch of their own."""
         context = None if self.context is None else self.context[rows]
-        sought = None if self.sought is None else self.sought.take(rows)
-        return Queries(self.histories.take(rows), self.at[rows], context, sought)
+        search_query = None if self.search is None else self.search.take(rows)
+        return Queries(self.histories.take(rows), self.at[rows], context, search_query)
 
 
 @dataclass(frozen=True)
-class Found:
+class Retrieved:
     """What one source returns: candidates sorted by row, best first within a row, never one twice."""
 
     rows: Rows  # int64[found]
@@ -71,7 +71,7 @@ class Found:
     scores: Floats  # float32[found], the source's own scale
 
     @classmethod
-    def joined(cls, parts: Sequence[Found]) -> Found:
+    def joined(cls, parts: Sequence[Retrieved]) -> Retrieved:
         """Parts one after the other; their rows must rise."""
         if len(parts) == 1:
             return parts[0]
@@ -93,7 +93,7 @@ class Ragged:
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
     @classmethod
-    def of(cls, lists: Sequence[Sequence[int]]) -> Ragged:
+    def from_lists(cls, lists: Sequence[Sequence[int]]) -> Ragged:
         """From one list of item positions per row."""
         offsets = np.cumsum([0, *(len(items) for items in lists)])
         return cls(offsets.astype(np.int64), np.array([item for items in lists for item in items], np.int32))
@@ -161,11 +161,11 @@ class Candidates:
     rows: Rows  # int64[candidates]
     items: Positions  # int32[candidates]
     scores: Floats  # float32[candidates, sources], every source's score of every candidate
-    found: Mask  # bool[candidates, sources], who proposed it; nobody: filled in from popularity
+    retrieved_by: Mask  # bool[candidates, sources], who proposed it; nobody: filled in from popularity
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, which: AnyArray) -> Candidates:
         """The candidates at the given places, or of the given mask."""
-        return Candidates(self.rows[which], self.items[which], self.scores[which], self.found[which])
+        return Candidates(self.rows[which], self.items[which], self.scores[which], self.retrieved_by[which])

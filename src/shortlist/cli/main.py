@@ -214,7 +214,7 @@ def publish(
 def serve(system: Which = None, host: Host = "127.0.0.1", port: Port = 8000, workers: Workers = 1) -> None:
     """Serve the published release over REST until Ctrl-C; the interface is described at /schema."""
     from shortlist.project.project import open_home
-    from shortlist.serving.server import serve as serve_home
+    from shortlist.server.server import serve as serve_home
 
     serve_home(open_home(system), host=host, port=port, workers=workers)
 

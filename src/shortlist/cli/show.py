@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shortlist.data.check import Problem
-from shortlist.data.ingest import IngestReport
+from shortlist.data.ingest.ingest import IngestReport
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.evaluation.report.terminal import show
 from shortlist.features.feast_export import Exported
@@ -84,7 +84,7 @@ def show_ingest(out: Console, report: IngestReport, home: Home) -> None:
 
 
 def show_evaluation(out: Console, evaluation: Evaluation, home: Home) -> None:
-    """The table of contenders, and where the report is."""
+    """The table of models, and where the report is."""
     show(evaluation, out)
     out.print(f"\nReport: {home.evaluation / 'report.html'}\n", soft_wrap=True)
 

@@ -19,7 +19,7 @@ from shortlist.data.dataset import Dataset
 from shortlist.project import verbs
 from shortlist.project.ask import HISTORY
 from shortlist.project.project import open_project
-from shortlist.serving.server import running
+from shortlist.server.server import running
 
 TYPICAL = 40  # events of the person whom the story is about, about
 SLATE = 10

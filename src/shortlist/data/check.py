@@ -15,15 +15,15 @@ import polars as pl
 
 from shortlist.base.columns import AT, CONTEXT, DAY, ITEM, USER, VALUE
 from shortlist.base.errors import DataError
-from shortlist.data import catalogue
-from shortlist.data.inputs import SLOW_BATCH, Input, MalformedError
+from shortlist.data.ingest import catalogue
+from shortlist.data.ingest.known_rows import identity
 from shortlist.data.problem import Problem
-from shortlist.data.rows import REASON, EventRows
-from shortlist.data.seen import identity
-from shortlist.data.tables import inputs
+from shortlist.data.reading.inputs import SLOW_BATCH, Input, MalformedError
+from shortlist.data.reading.rows import REASON, EventRows
+from shortlist.data.reading.tables import inputs
 from shortlist.system.event import Event, Objective
 from shortlist.system.system import System
-from shortlist.system.table import Query, Rows, Sample
+from shortlist.system.table import Sample, SqlQuery, TableSource
 
 __all__ = ["Problem", "check"]
 
@@ -67,7 +67,9 @@ class _Sample:
         return f"{rows:,} of {'' if self.whole else 'the first '}{count:,} rows ({rows / max(count, 1):.1%})"
 
 
-def _inputs(table: Rows | None, columns: list[str], root: Path, problems: list[Problem]) -> list[Input]:
+def _inputs(
+    table: TableSource | None, columns: list[str], root: Path, problems: list[Problem]
+) -> list[Input]:
     """The inputs of a table that have all its columns; what is wrong with the others is a problem."""
     if table is None:
         return []
@@ -186,7 +188,7 @@ def _dirt(sample: _Sample) -> Iterator[Problem]:
         "time": event.at,
         "value": event.value,
         "event": event.id,
-        "availability": event.available,
+        "availability": event.available_at,
     }
     for reason, rows in _by_reason(sample.bad):
         column = next((columns[word] for word in reason.split() if word in columns), None)
@@ -299,8 +301,8 @@ def _problem(severity: str, file: str, message: str, column: str | None, rows: p
     return Problem(severity=severity, file=file, message=message, column=column, examples=tuple(examples))
 
 
-def _named(table: Rows | None) -> str:
-    if isinstance(table, Query):
+def _named(table: TableSource | None) -> str:
+    if isinstance(table, SqlQuery):
         return "query"
     if isinstance(table, Sample):
         return f"{table.dataset}/{table.file}"

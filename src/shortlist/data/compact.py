@@ -13,13 +13,13 @@ from collections.abc import Callable
 import polars as pl
 
 from shortlist.data.forget import finish_forgetting
-from shortlist.data.log import Writer, only_writer, remove_unmarked, scan
+from shortlist.data.log.log import Writer, only_writer, remove_unmarked, scan
 from shortlist.storage.home import Home
 from shortlist.storage.store import EventStore
 
 
 def whole_log(home: Home, store: EventStore) -> tuple[pl.LazyFrame, int]:
-    """Everything ingested and accepted (columns EVENTS and AVAILABLE), and the sequence that it goes up to.
+    """Everything ingested and accepted (columns EVENTS and AVAILABLE_AT), and the sequence that it goes up to.
 
     Exact while others accept and compact.
     """

@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from shortlist.base.columns import AT, AVAILABLE, CONTEXT, EVENT, ITEM, USER, VALUE
+from shortlist.base.columns import AT, AVAILABLE_AT, CONTEXT, EVENT, ITEM, USER, VALUE
 from shortlist.base.contexts import NO_CONTEXTS, Contexts, from_text
 from shortlist.base.errors import DataError
 from shortlist.base.files import read_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import PICTURES, Items
 from shortlist.base.types import AnyArray, Mask
-from shortlist.data.arrivals import rows as arrived
-from shortlist.data.log import scan
+from shortlist.data.log.added_items import rows as arrived
+from shortlist.data.log.log import scan
 from shortlist.storage.home import Home
 from shortlist.storage.store import Arrival
 from shortlist.system.event import Objective
 from shortlist.system.system import System
-from shortlist.vision.album import Album
+from shortlist.vision.images.album import Album
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Dataset:
 def load_dataset(
     system: System, home: Home, log: pl.LazyFrame | None = None, arrivals: Iterable[Arrival] = ()
 ) -> Dataset:
-    """The catalogue with the ``arrivals`` that it does not list, and the ``log`` (columns EVENTS and AVAILABLE).
+    """The catalogue with the ``arrivals`` that it does not list, and the ``log`` (columns EVENTS and AVAILABLE_AT).
 
     Without a ``log``: all that was ingested or compacted.
 
@@ -61,8 +61,8 @@ def load_dataset(
         {EVENT: pl.Series(names, dtype=pl.String), "code": np.arange(len(names), dtype=np.int16)}
     )
     # where all was known as it happened, nobody carries a second clock
-    stamped = bool(log.select((pl.col(AVAILABLE) != pl.col(AT)).any()).collect(engine="streaming").item())
-    clocks = [AT, AVAILABLE] if stamped else [AT]
+    stamped = bool(log.select((pl.col(AVAILABLE_AT) != pl.col(AT)).any()).collect(engine="streaming").item())
+    clocks = [AT, AVAILABLE_AT] if stamped else [AT]
     said = [pl.col(CONTEXT).cast(pl.Categorical)] if system.contexts else []
     found = (
         log.select(USER, ITEM, *clocks, EVENT, VALUE, *said)
@@ -81,7 +81,7 @@ def load_dataset(
         at=found[AT].to_numpy().astype(np.int64),
         event=found["code"].to_numpy().astype(np.int16),
         value=found[VALUE].fill_null(float("nan")).to_numpy().astype(np.float32),
-        known=found[AVAILABLE].to_numpy().astype(np.int64) if stamped else None,
+        available_at=found[AVAILABLE_AT].to_numpy().astype(np.int64) if stamped else None,
         users=users["value"].to_numpy() if users is not None else None,
     )
     contexts = NO_CONTEXTS

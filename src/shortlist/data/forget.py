@@ -9,10 +9,10 @@ import polars as pl
 
 from shortlist.base.columns import USER
 from shortlist.base.files import read_json, sync, write_json
-from shortlist.data import catalogue
-from shortlist.data.cells import careful_key
-from shortlist.data.forgotten import Forgotten
-from shortlist.data.log import only_writer, parts, remove_unmarked, write_part
+from shortlist.data.ingest import catalogue
+from shortlist.data.log.forgotten import Forgotten
+from shortlist.data.log.log import only_writer, parts, remove_unmarked, write_part
+from shortlist.data.reading.parsing import careful_key
 from shortlist.storage.home import Home
 from shortlist.storage.store import EventStore
 

@@ -75,7 +75,7 @@ def by_time(histories: Histories, share: float = 0.8, straddlers: int = STRADDLE
     else:
         both = 0
     split = by_share(histories, share)
-    if histories.known is not None and len(histories.at) and not len(split.train.at):
+    if histories.available_at is not None and len(histories.at) and not len(split.train.at):
         raise DataError(
             "all of the log became known only after what it is to be tested on: events that are sent to the server "
             "late count from when they came; give history as a table, where it counts from when it happened"

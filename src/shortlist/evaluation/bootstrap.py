@@ -43,7 +43,7 @@ def interval(values: Values, seed: int = 0, *, draws: int = 1000, level: float =
 def paired(a: Values, b: Values, seed: int = 0, *, draws: int = 1000, level: float = 0.95) -> Interval:
     """The mean of ``a - b``, two measurements of the same users row by row, with its interval.
 
-    Both sides are drawn together, so what makes some users easy for everybody cancels out. Whether the
+    Both sides are shrunk towardsgether, so what makes some users easy for everybody cancels out. Whether the
     difference is significant is a property of the result.
     """
     return interval(a - b, seed, draws=draws, level=level)

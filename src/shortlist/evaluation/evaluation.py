@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 
 from shortlist.base.errors import ReleaseError
-from shortlist.base.queries import Found, Ragged
+from shortlist.base.queries import Ragged, Retrieved
 from shortlist.base.types import Mask
 from shortlist.evaluation.bootstrap import Interval, interval
-from shortlist.evaluation.contender import Contender
+from shortlist.evaluation.evaluated_model import EvaluatedModel
 from shortlist.evaluation.names import HEADLINE
 from shortlist.evaluation.ranking import measure
 from shortlist.evaluation.select import Choice
@@ -40,7 +40,7 @@ class Ceiling:
 
     @classmethod
     def of(
-        cls, name: str, found: Found, truth: Ragged, sizes: Sequence[int] = (), *, seed: int = 0
+        cls, name: str, found: Retrieved, truth: Ragged, sizes: Sequence[int] = (), *, seed: int = 0
     ) -> Ceiling:
         """The recall of ``found`` at each of ``sizes``, and of all of it at its mean length.
 
@@ -56,28 +56,28 @@ class Ceiling:
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the users, and how each contender serves them."""
+    """Some of the users, and how each model serves them."""
 
     name: str
     meaning: str  # who they are, in plain words
     users: int  # with something to be found
-    metrics: dict[str, Interval]  # the headline metric, by contender; empty where there are no users
+    metrics: dict[str, Interval]  # the headline metric, by model; empty where there are no users
 
     @classmethod
     def of(
         cls,
         name: str,
         meaning: str,
-        contenders: Sequence[Contender],
+        models: Sequence[EvaluatedModel],
         rows: Mask,
         *,
         metric: str = HEADLINE,
         seed: int = 0,
     ) -> Slice:
         """The users of the mask ``rows`` (bool[rows of the truth])."""
-        values = {each.name: each.values[metric][rows] for each in contenders}
+        values = {each.name: each.values[metric][rows] for each in models}
         users = max((int((~np.isnan(each)).sum()) for each in values.values()), default=0)
-        metrics = {contender: interval(each, seed) for contender, each in values.items()} if users else {}
+        metrics = {model: interval(each, seed) for model, each in values.items()} if users else {}
         return cls(name, meaning, users, metrics)
 
 
@@ -88,7 +88,7 @@ class Evaluation:
     system: str
     split: str  # what was held out and how, in a sentence
     sizes: Sizes
-    contenders: tuple[Contender, ...]
+    models: tuple[EvaluatedModel, ...]
     verdict: str  # the result in one sentence
     choice: Choice | None = None
     ceilings: tuple[Ceiling, ...] = ()
@@ -98,31 +98,31 @@ class Evaluation:
 
     @property
     def chosen(self) -> str | None:
-        """The name of the contender that serves."""
+        """The name of the model that serves."""
         return self.choice.name if self.choice else None
 
     @property
-    def leader(self) -> Contender:
-        """The contender that serves, or the best where none was chosen."""
+    def leader(self) -> EvaluatedModel:
+        """The model that serves, or the best where none was chosen."""
         if self.choice:
-            return next(each for each in self.contenders if each.name == self.choice.name)
-        return max(self.contenders, key=_quality)
+            return next(each for each in self.models if each.name == self.choice.name)
+        return max(self.models, key=_quality)
 
     @property
-    def compared(self) -> list[Contender]:
+    def compared(self) -> list[EvaluatedModel]:
         """The leader and the best of each other kind: enough for a comparison at a glance."""
-        others = [each for each in sorted(self.contenders, key=_quality) if each.kind != self.leader.kind]
+        others = [each for each in sorted(self.models, key=_quality) if each.kind != self.leader.kind]
         best = {each.kind: each for each in others}
         return [self.leader, *sorted(best.values(), key=_quality, reverse=True)]
 
 
-def _quality(contender: Contender) -> float:
-    return contender.metrics[HEADLINE].mean
+def _quality(model: EvaluatedModel) -> float:
+    return model.metrics[HEADLINE].mean
 
 
 def to_json(evaluation: Evaluation) -> bytes:
-    """The evaluation as indented JSON, without the contenders' values per row."""
-    bare = replace(evaluation, contenders=tuple(replace(each, values={}) for each in evaluation.contenders))
+    """The evaluation as indented JSON, without the models' values per row."""
+    bare = replace(evaluation, models=tuple(replace(each, values={}) for each in evaluation.models))
     return msgspec.json.format(msgspec.json.encode(bare), indent=2) + b"\n"
 
 

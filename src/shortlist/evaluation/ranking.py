@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shortlist.base.errors import NotFoundError
-from shortlist.base.queries import Found, Ragged
+from shortlist.base.queries import Ragged, Retrieved
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import Rows
 from shortlist.evaluation.names import STANDARD, parse
@@ -30,7 +30,7 @@ class Hits:
     positives: Rows  # int64[rows], how many items each row's truth holds
 
     @classmethod
-    def of(cls, found: Found, truth: Ragged) -> Hits:
+    def of(cls, found: Retrieved, truth: Ragged) -> Hits:
         """Look ``found`` up in ``truth`` (each row's positives, none twice). Any length of list will do."""
         width = np.int64(max(found.items.max(initial=0), truth.items.max(initial=0)) + 1)
         wanted = np.sort(truth.rows * width + truth.items)
@@ -99,7 +99,7 @@ NDCG by that of min(k, positives) hits at the top, recall by all positives, prec
 list is shorter, MAP by min(k, positives)."""
 
 
-def measure(found: Found, truth: Ragged, names: Sequence[str] = STANDARD) -> dict[str, Values]:
+def measure(found: Retrieved, truth: Ragged, names: Sequence[str] = STANDARD) -> dict[str, Values]:
     """Each named metric of the lists ``found``, float64[rows of ``truth``]; NaN for rows without positives.
 
     Raises NotFoundError for a name that is no ranking metric at a depth.

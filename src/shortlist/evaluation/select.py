@@ -1,4 +1,4 @@
-"""Which contender should serve: the simplest that is not measurably worse and quick enough."""
+"""Which model should serve: the simplest that is not measurably worse and quick enough."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shortlist.base.errors import DataError, DeclarationError
 from shortlist.evaluation.bootstrap import Interval, paired
-from shortlist.evaluation.contender import Contender
+from shortlist.evaluation.evaluated_model import EvaluatedModel
 from shortlist.evaluation.names import HEADLINE, title
 from shortlist.system.system import Requirements
 
@@ -16,7 +16,7 @@ READABLE = frozenset({"coefficients"})  # interpretability of models whose every
 
 @dataclass(frozen=True)
 class Standing:
-    """How one contender stands in a choice."""
+    """How one model stands in a choice."""
 
     name: str
     quality: Interval
@@ -30,42 +30,40 @@ class Standing:
 
 @dataclass(frozen=True)
 class Choice:
-    """The contender to serve, why in one sentence, and how all of them stand, best first."""
+    """The model to serve, why in one sentence, and how all of them stand, best first."""
 
     name: str
     sentence: str
     table: tuple[Standing, ...]
-    budget_ms: float  # what a contender's p99 may be
+    budget_ms: float  # what a model's p99 may be
 
 
 def choose(
-    contenders: Sequence[Contender],
+    models: Sequence[EvaluatedModel],
     requirements: Requirements,
     *,
     share: float = 0.5,
     metric: str = HEADLINE,
     seed: int = 0,
 ) -> Choice:
-    """The simplest contender whose ``metric`` is not significantly below the best one's.
+    """The simplest model whose ``metric`` is not significantly below the best one's.
 
     Only those count whose p99 is measured and within ``share`` of the latency budget; where there is
     none, the fastest is chosen and the sentence warns. Differences are paired by user. Where the
     requirements want an interpretable model and there is none, raises DeclarationError.
     """
-    if not contenders:
-        raise DataError("there is nothing to choose from: no contender was evaluated")
+    if not models:
+        raise DataError("there is nothing to choose from: no model was evaluated")
     budget = share * requirements.latency_ms
-    allowed = [
-        each for each in contenders if each.interpretability in READABLE or not requirements.interpretable
-    ]
+    allowed = [each for each in models if each.interpretability in READABLE or not requirements.interpretable]
     if not allowed:
         raise DeclarationError(
             "requirements.interpretable is set, and none of these can be read off: "
-            f"{', '.join(each.name for each in contenders)}; add a ranker such as LogisticRegression()"
+            f"{', '.join(each.name for each in models)}; add a ranker such as LogisticRegression()"
         )
     fitting = [each for each in allowed if _p99(each) <= budget]
     best = max(fitting or allowed, key=lambda each: each.metrics[metric].mean)
-    gaps = {each.name: paired(each.values[metric], best.values[metric], seed) for each in contenders}
+    gaps = {each.name: paired(each.values[metric], best.values[metric], seed) for each in models}
     if fitting:
         equals = [each for each in fitting if gaps[each.name].high >= 0]
         chosen = min(equals, key=lambda each: (each.complexity, -each.metrics[metric].mean))
@@ -75,7 +73,7 @@ def choose(
     else:
         chosen = min(allowed, key=lambda each: (_p99(each), -each.metrics[metric].mean))
         sentence = _warning(chosen, metric, budget)
-    table = _table(contenders, gaps, allowed, metric, budget)
+    table = _table(models, gaps, allowed, metric, budget)
     return Choice(chosen.name, sentence, table, budget)
 
 
@@ -90,18 +88,18 @@ def front(points: Sequence[tuple[float, float]]) -> list[bool]:
     ]
 
 
-def _p99(contender: Contender) -> float:
-    return contender.latency.p99_ms if contender.latency else float("inf")
+def _p99(model: EvaluatedModel) -> float:
+    return model.latency.p99_ms if model.latency else float("inf")
 
 
 def _table(
-    contenders: Sequence[Contender],
+    models: Sequence[EvaluatedModel],
     gaps: dict[str, Interval],
-    allowed: Sequence[Contender],
+    allowed: Sequence[EvaluatedModel],
     metric: str,
     budget: float,
 ) -> tuple[Standing, ...]:
-    points = [(_p99(each), each.metrics[metric].mean) for each in contenders]
+    points = [(_p99(each), each.metrics[metric].mean) for each in models]
     standings = [
         Standing(
             name=each.name,
@@ -113,13 +111,17 @@ def _table(
             allowed=each in allowed,
             front=is_front,
         )
-        for each, is_front in zip(contenders, front(points), strict=True)
+        for each, is_front in zip(models, front(points), strict=True)
     ]
     return tuple(sorted(standings, key=lambda standing: -standing.quality.mean))
 
 
 def _reason(
-    chosen: Contender, best: Contender, fitting: Sequence[Contender], gap: Interval, metric: str
+    chosen: EvaluatedModel,
+    best: EvaluatedModel,
+    fitting: Sequence[EvaluatedModel],
+    gap: Interval,
+    metric: str,
 ) -> str:
     """Why ``chosen``, with figures."""
     quality = f"{title(metric)} {chosen.metrics[metric].mean:.3f}"
@@ -141,13 +143,13 @@ def _reason(
     )
 
 
-def _warning(chosen: Contender, metric: str, budget: float) -> str:
+def _warning(chosen: EvaluatedModel, metric: str, budget: float) -> str:
     """What is wrong when nothing is quick enough."""
     if chosen.latency is None:
-        why = "no contender's latency was measured"
+        why = "no model's latency was measured"
         speed = ""
     else:
-        why = f"no contender answers within the {budget:.3g} ms that it may take at p99"
+        why = f"no model answers within the {budget:.3g} ms that it may take at p99"
         speed = f", the fastest with {chosen.latency.p99_ms:.3g} ms"
     return (
         f"Warning: {why}; {chosen.name} serves{speed} ({title(metric)} {chosen.metrics[metric].mean:.3f}). "

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from shortlist.base.queries import Found
+from shortlist.base.queries import Retrieved
 from shortlist.base.types import AnyArray, Positions, Rows
 from shortlist.evaluation.ranking import Values, places
 
@@ -16,7 +16,7 @@ DEPTH = 10  # places of a list that are looked at
 PAIRS = 1 << 20  # pairs of items compared at a time: bounds memory
 
 
-def variety(found: Found, rows: int, counts: AnyArray, tags: pl.Series | None = None) -> dict[str, float]:
+def variety(found: Retrieved, rows: int, counts: AnyArray, tags: pl.Series | None = None) -> dict[str, float]:
     """Coverage, novelty and (given ``tags``) diversity of the first `DEPTH` places of all lists, by name."""
     figures = {
         "coverage": coverage(found, DEPTH, len(counts)),
@@ -26,12 +26,12 @@ def variety(found: Found, rows: int, counts: AnyArray, tags: pl.Series | None = 
     return {f"{word}@{DEPTH}": figure for word, figure in figures.items() if figure is not None}
 
 
-def coverage(found: Found, k: int, items: int) -> float:
+def coverage(found: Retrieved, k: int, items: int) -> float:
     """The share of the catalogue (``items`` in all) that stands in anybody's first ``k`` places."""
     return len(np.unique(found.items[places(found.rows) < k])) / items
 
 
-def novelty(found: Found, k: int, counts: AnyArray, rows: int) -> Values:
+def novelty(found: Retrieved, k: int, counts: AnyArray, rows: int) -> Values:
     """The mean surprise of each row's first ``k`` items in bits, float64[rows]; NaN for an empty list.
 
     An item's surprise is -log2 of its share of all training events (``counts``: events per item), each
@@ -44,7 +44,7 @@ def novelty(found: Found, k: int, counts: AnyArray, rows: int) -> Values:
     return _ratio(np.bincount(at, surprise, rows), np.bincount(at, minlength=rows))
 
 
-def diversity(found: Found, k: int, tags: pl.Series, rows: int) -> Values:
+def diversity(found: Retrieved, k: int, tags: pl.Series, rows: int) -> Values:
     """How unlike each other a row's first ``k`` items are, float64[rows]: 0 all the same, 1 nothing shared.
 
     One minus the mean Jaccard similarity of all pairs, by ``tags`` (one list of words, or one word, per
@@ -62,7 +62,7 @@ def diversity(found: Found, k: int, tags: pl.Series, rows: int) -> Values:
     return _ratio(sums, known)
 
 
-def _pairs(found: Found, k: int) -> Iterator[tuple[Rows, Positions, Positions]]:
+def _pairs(found: Retrieved, k: int) -> Iterator[tuple[Rows, Positions, Positions]]:
     """Every pair of items within a row's first ``k``, in blocks: row, one item, the other."""
     near = places(found.rows) < k
     rows, items = found.rows[near], found.items[near]

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items, Words
+from shortlist.base.items import CodedColumn, Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats, Moments, Rows
 from shortlist.features.block import Block
 from shortlist.features.formulas import value
-from shortlist.features.own import Own, events_of, mean_of, of_event
+from shortlist.features.readers.history_reader import Own, events_of, mean_of, of_event
 from shortlist.features.words import words_of
 from shortlist.system.event import Event
 from shortlist.system.features import Among, Feature, Mean, Part, Share, Window
@@ -31,11 +31,11 @@ class AffinityBlock(Block):
         definitions: Sequence[Feature],
         items: Items,
         part: Part,
-        usual: Mapping[str, float],
+        prior: Mapping[str, float],
         codes: Mapping[Event, int],
     ) -> None:
         self.names = [each.name for each in definitions]
-        self.definitions, self.usual, self.codes = definitions, usual, codes
+        self.definitions, self.prior, self.codes = definitions, prior, codes
         self.events = events_of(definitions)
         self.words = words_of(items, part)
 
@@ -46,14 +46,14 @@ class AffinityBlock(Block):
         table = np.empty((known.size, len(self.names)), np.float64)
         for column, each in enumerate(self.definitions):
             table[:, column] = self._value(each, readers, known, queries.at)
-        place, code = self.words.of(candidates.items)
+        place, code = self.words.take(candidates.items)
         found = table.take(known.keys(candidates.rows[place], code), axis=0)
         return _means(found, place, len(candidates))
 
     def _readers(self, queries: Queries, event: Event, known: _RowWords) -> tuple[Own, Own]:
         """Of each word of each row, and of the rows."""
         mine = of_event(queries.histories, event, self.codes)
-        events, code = self.words.of(mine.items)
+        events, code = self.words.take(mine.items)
         keys = known.keys(mine.rows[events], code)
         return Own(mine, queries.at, keys=keys, events=events, size=known.size), Own(mine, queries.at)
 
@@ -71,19 +71,19 @@ class AffinityBlock(Block):
             case Among():
                 return (own.counts(keys, t, each.over) > 0).astype(np.float64)
             case Mean():
-                # drawn to the mean of the person, over what is not bounded by time
-                usual = mean_of(*whole.sums(rows, t, each.over if each.over.events else Window()))
+                # shrunk towards the mean of the person, over what is not bounded by time
+                prior = mean_of(*whole.sums(rows, t, each.over if each.over.events else Window()))
                 valued, total = own.sums(keys, t, each.over)
-                mean: AnyArray = (total + each.smoothing * usual) / np.maximum(valued + each.smoothing, 1e-9)
+                mean: AnyArray = (total + each.smoothing * prior) / np.maximum(valued + each.smoothing, 1e-9)
                 return mean
-        return value(each, lambda event: readers[event][0], keys, t, self.usual.get(each.name, np.nan))
+        return value(each, lambda event: readers[event][0], keys, t, self.prior.get(each.name, np.nan))
 
 
 class _RowWords:
     """The (row, word) pairs that occur, as keys; after them one key for each row, for its other words."""
 
-    def __init__(self, histories: Histories, words: Words) -> None:
-        event, code = words.of(histories.items)
+    def __init__(self, histories: Histories, words: CodedColumn) -> None:
+        event, code = words.take(histories.items)
         self._words = max(words.size, 1)
         self._pairs = np.unique(histories.rows[event] * self._words + code)
         self.rows = np.concatenate([self._pairs // self._words, np.arange(len(histories))])  # of each key

@@ -9,7 +9,7 @@ from shortlist.base.items import Items
 from shortlist.features.words import named, shared
 from shortlist.system.event import CLOCK, Event
 from shortlist.system.features import Count, Definition, Distance, Mean, Popularity, Share, Similarity, Since
-from shortlist.system.given import Context, ItemAttribute, Length
+from shortlist.system.static_features import Context, ItemAttribute, Length
 
 LATELY = "10e"
 

@@ -13,7 +13,7 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import Floats
 from shortlist.features.block import Block
 from shortlist.features.words import columns_of
-from shortlist.system.given import ItemAttribute, Length
+from shortlist.system.static_features import ItemAttribute, Length
 
 
 class CatalogueBlock(Block):

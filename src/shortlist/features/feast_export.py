@@ -16,7 +16,7 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray
 from shortlist.features.features import Features
 from shortlist.system.features import Definition, Feature
-from shortlist.system.given import ItemAttribute, Length
+from shortlist.system.static_features import ItemAttribute, Length
 from shortlist.system.system import System
 
 AT = "event_timestamp"

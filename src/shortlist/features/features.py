@@ -23,7 +23,7 @@ from shortlist.features.catalogue import AgeBlock, CatalogueBlock
 from shortlist.features.feast import FeastBlock, must_be_applied
 from shortlist.features.fitting import must_fit
 from shortlist.features.item import ItemBlock, ItemReaders, LiveItems, as_of
-from shortlist.features.ready import ReadyBlock
+from shortlist.features.materialized import ReadyBlock
 from shortlist.features.request import ContextBlock
 from shortlist.features.stored import from_data, to_data
 from shortlist.features.taste import TasteBlock
@@ -41,7 +41,7 @@ from shortlist.system.features import (
     Rate,
     Similarity,
 )
-from shortlist.system.given import Context, ItemAttribute, Length
+from shortlist.system.static_features import Context, ItemAttribute, Length
 from shortlist.system.system import System
 
 FORMAT = 2  # of features.json; raised when it changes
@@ -66,7 +66,7 @@ class Facts:
     events: tuple[Event, ...]  # an event's code is its place here
     contexts: Contexts  # with the words that each has in the log
     definitions: tuple[Definition, ...]
-    usual: Mapping[str, float]  # what means and rates are drawn to, by feature
+    prior: Mapping[str, float]  # what means and rates are shrunk towards, by feature
     popularity: Floats  # log(1 + events) of each item when this was learned
 
     @property
@@ -113,7 +113,7 @@ class Features:
             events=events,
             contexts=contexts,
             definitions=tuple(definitions),
-            usual=_usual(definitions, histories, {event: code for code, event in enumerate(events)}),
+            prior=_usual(definitions, histories, {event: code for code, event in enumerate(events)}),
             popularity=np.log1p(np.bincount(histories.items, minlength=len(items))).astype(np.float32),
         )
         return cls(items, facts, _live(items, facts, histories))
@@ -123,7 +123,7 @@ class Features:
         facts = self.facts
         return Features(self.items, facts, as_of(len(self.items), facts.codes, histories, facts.contexts))
 
-    def grown(self, items: Items, histories: Histories) -> Features:
+    def with_new_items(self, items: Items, histories: Histories) -> Features:
         """The same over ``items``, the catalogue with more at its end; readers of now start at the end of
         ``histories`` again.
         """
@@ -159,7 +159,7 @@ class Features:
             "events": [event.name for event in facts.events],
             "definitions": [to_data(each) for each in facts.definitions],
             "contexts": facts.contexts.words,
-            "usual": facts.usual,
+            "prior": facts.prior,
         }
         write_json(folder / "features.json", told)
 
@@ -183,7 +183,7 @@ class Features:
             events=events,
             definitions=tuple(from_data(each, named_events) for each in told["definitions"]),
             contexts=Contexts({name: tuple(words) for name, words in told["contexts"].items()}),
-            usual=told["usual"],
+            prior=told["prior"],
             popularity=load_array(folder, "popularity"),
         )
         return cls(items, facts, _live(items, facts, histories))
@@ -200,15 +200,15 @@ class Features:
             CatalogueBlock(items, [each for each in known if each not in ages]),
             AgeBlock(items, ages),
             ContextBlock([each for each in facts.definitions if isinstance(each, Context)], facts.contexts),
-            ReadyBlock(facts.of_items, facts.usual, self.readers)
+            ReadyBlock(facts.of_items, facts.prior, self.readers)
             if isinstance(self.readers, LiveItems)
-            else ItemBlock(facts.of_items, facts.usual, self.readers),
-            UserBlock([each for each in others if each.per is None], facts.usual, facts.codes),
+            else ItemBlock(facts.of_items, facts.prior, self.readers),
+            UserBlock([each for each in others if each.per is None], facts.prior, facts.codes),
             TasteBlock(taste, items, facts.popularity, facts.codes),
         ]
         for part in dict.fromkeys(each.per for each in others if each.per is not None):
             mine = [each for each in others if each.per == part]
-            blocks.append(AffinityBlock(mine, items, part, facts.usual, facts.codes))
+            blocks.append(AffinityBlock(mine, items, part, facts.prior, facts.codes))
         past = not isinstance(self.readers, LiveItems)
         views = [each for each in facts.definitions if isinstance(each, FeastView)]
         blocks += [FeastBlock(view, items, past=past) for view in views]
@@ -234,15 +234,15 @@ def _live(items: Items, facts: Facts, histories: Histories) -> LiveItems:
 def _usual(
     definitions: Sequence[Definition], histories: Histories, codes: Mapping[Event, int]
 ) -> dict[str, float]:
-    """The mean value, or the rate, over the whole log, for each definition that is drawn to it."""
-    usual = {}
+    """The mean value, or the rate, over the whole log, for each definition that is shrunk towards it."""
+    prior = {}
     for each in definitions:
         if not isinstance(each, Mean | Rate):
             continue
         some = histories.event == codes[each.event]
         if isinstance(each, Mean) and not np.isnan(histories.value[some]).all():
-            usual[each.name] = float(np.nanmean(histories.value[some]))
+            prior[each.name] = float(np.nanmean(histories.value[some]))
         elif isinstance(each, Rate):
             every = int((histories.event == codes[each.over_event]).sum())
-            usual[each.name] = float(some.sum() / max(every, 1))
-    return usual
+            prior[each.name] = float(some.sum() / max(every, 1))
+    return prior

@@ -10,7 +10,7 @@ from shortlist.base.items import Items
 from shortlist.base.suggest import did_you_mean
 from shortlist.features.words import named
 from shortlist.system.features import Band, Definition, Distance, Feature, Similarity
-from shortlist.system.given import ItemAttribute, Length
+from shortlist.system.static_features import ItemAttribute, Length
 
 
 def must_fit(definitions: Iterable[Definition], items: Items) -> None:

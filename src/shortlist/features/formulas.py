@@ -34,9 +34,9 @@ class Reader(Protocol):
 
 
 def value(  # noqa: PLR0911
-    feature: Feature, reader: Callable[[Event], Reader], keys: AnyArray, t: Moments, usual: AnyArray | float
+    feature: Feature, reader: Callable[[Event], Reader], keys: AnyArray, t: Moments, prior: AnyArray | float
 ) -> AnyArray:
-    """The feature of each key at each t, float64; ``usual`` is what means and rates are drawn to."""
+    """The feature of each key at each t, float64; ``prior`` is what means and rates are shrunk towards."""
     of = reader(feature.event)
     match feature:
         case Count():
@@ -45,11 +45,11 @@ def value(  # noqa: PLR0911
             return of.sums(keys, t, feature.over)[1]
         case Mean():
             valued, total = of.sums(keys, t, feature.over)
-            return _drawn(total, valued, feature.smoothing, usual)
+            return _drawn(total, valued, feature.smoothing, prior)
         case Rate():
             some = of.counts(keys, t, feature.over)
             every = reader(feature.over_event).counts(keys, t, feature.over)
-            return _drawn(some, every, feature.smoothing, usual)
+            return _drawn(some, every, feature.smoothing, prior)
         case Distinct():
             return of.distinct(keys, t, feature.over)
         case Last():
@@ -62,9 +62,9 @@ def value(  # noqa: PLR0911
     raise TypeError(f"no formula for {type(feature).__name__}")
 
 
-def _drawn(total: AnyArray, count: AnyArray, smoothing: float, usual: AnyArray | float) -> AnyArray:
-    """``total / count`` with ``smoothing`` more of what is usual; NaN where neither is known."""
+def _drawn(total: AnyArray, count: AnyArray, smoothing: float, prior: AnyArray | float) -> AnyArray:
+    """``total / count`` with ``smoothing`` more of what is prior; NaN where neither is known."""
     every = count + smoothing
-    drawn = total + smoothing * np.asarray(usual)
+    drawn = total + smoothing * np.asarray(prior)
     mean: AnyArray = np.divide(drawn, every, out=np.full(len(count), np.nan), where=every > 0)
     return mean

@@ -14,10 +14,10 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats, Moments, Positions, Rows
 from shortlist.features.block import Block
 from shortlist.features.formulas import Reader, value
-from shortlist.features.live import Live
+from shortlist.features.readers.live import Live
+from shortlist.features.readers.tiled_window import LATEST, NEVER
+from shortlist.features.readers.timeline import Timeline
 from shortlist.features.request import size_of, slots
-from shortlist.features.ring import LATEST, NEVER
-from shortlist.features.timeline import Timeline
 from shortlist.system.event import Event
 from shortlist.system.features import Decayed, Distinct, Feature, Rate, Windowed
 
@@ -28,10 +28,10 @@ class ItemBlock(Block):
     definitions: Sequence[Feature]
 
     def __init__(
-        self, definitions: Sequence[Feature], usual: Mapping[str, float], readers: ItemReaders
+        self, definitions: Sequence[Feature], prior: Mapping[str, float], readers: ItemReaders
     ) -> None:
         self.names = [each.name for each in definitions]
-        self.definitions, self.usual, self.readers = definitions, usual, readers
+        self.definitions, self.prior, self.readers = definitions, prior, readers
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
         """A few look-ups for each definition."""
@@ -44,9 +44,9 @@ class ItemBlock(Block):
     def column(self, place: int, items: Positions, t: Moments, context: AnyArray | None) -> AnyArray:
         """One feature of each item at each t, float64; NaN where it is of a context that is not said."""
         each = self.definitions[place]
-        usual = self.usual.get(each.name, np.nan)
+        prior = self.prior.get(each.name, np.nan)
         keys = self.readers.keys(items, t, context, each.context)
-        found = value(each, self.readers.of(each.context), np.maximum(keys, 0), t, usual)
+        found = value(each, self.readers.of(each.context), np.maximum(keys, 0), t, prior)
         return found if each.context is None else np.where(keys < 0, np.nan, found)
 
 
@@ -100,7 +100,7 @@ def as_of(
         mine = h.event == codes[event]
         keys = readers.keys(h.items, h.at, h.context, per)
         mine &= keys >= 0
-        known = None if h.known is None else h.known[mine]
+        known = None if h.available_at is None else h.available_at[mine]
         return Timeline(keys[mine], h.at[mine], h.value[mine], readers.size(per), known, h.rows[mine])
 
     readers = ItemReaders(items, codes, contexts, timeline)
@@ -171,7 +171,7 @@ class LiveItems(ItemReaders):
     def tell(self, histories: Histories) -> None:
         """Take in a log in the order in which it became known; the clock stays, until somebody reads."""
         h = histories
-        order = slice(None) if h.known is None else np.argsort(h.known, kind="stable")
+        order = slice(None) if h.available_at is None else np.argsort(h.available_at, kind="stable")
         context = None if h.context is None else h.context[order]
         self.add(
             h.items[order], h.at[order], h.event[order], h.value[order], users=h.rows[order], context=context

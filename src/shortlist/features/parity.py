@@ -121,9 +121,9 @@ def _questions(log: Histories, done: Mask, items: int) -> Iterator[tuple[Rows, P
 
 def _served(log: Histories, rows: Rows, done: Mask, learned: Mask) -> Histories:
     """The histories of ``rows`` as a server has them: what was learned, and what came since, as it came."""
-    mine = replace(log, known=np.where(learned, -1, log.clock)).where(done).take(rows)
-    assert mine.known is not None
-    return mine.ordered(np.lexsort((mine.known, mine.at, mine.rows)))
+    mine = replace(log, available_at=np.where(learned, -1, log.clock)).where(done).take(rows)
+    assert mine.available_at is not None
+    return mine.ordered(np.lexsort((mine.available_at, mine.at, mine.rows)))
 
 
 def _context(log: Histories, told: Mask, rows: Rows) -> AnyArray | None:

@@ -12,7 +12,7 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats, Moments
 from shortlist.features.block import Block
 from shortlist.system.event import CLOCK
-from shortlist.system.given import Context
+from shortlist.system.static_features import Context
 
 
 class ContextBlock(Block):

@@ -7,11 +7,11 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from shortlist.base.errors import ReleaseError
-from shortlist.system import feast, features, given
+from shortlist.system import feast, features, static_features
 from shortlist.system.event import Event
 from shortlist.system.features import Band, Definition
 
-MODULES = (features, given, feast)  # where kinds of definitions are declared
+MODULES = (features, static_features, feast)  # where kinds of definitions are declared
 
 
 def to_data(definition: Definition) -> dict[str, Any]:

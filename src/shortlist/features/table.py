@@ -11,7 +11,7 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
 from shortlist.system.feast import FeastView
 from shortlist.system.features import Decayed, Definition, Feature, Windowed
-from shortlist.system.given import Context
+from shortlist.system.static_features import Context
 
 SAMPLE = 500  # of the newest fifth of events: what was known of person and item just before
 NEWEST = 0.8

@@ -11,7 +11,7 @@ from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats
 from shortlist.features.block import Block
-from shortlist.features.own import Own, events_of, mean_of, of_event
+from shortlist.features.readers.history_reader import Own, events_of, mean_of, of_event
 from shortlist.system.event import Event
 from shortlist.system.features import Distance, Popularity, Similarity
 
@@ -42,13 +42,13 @@ class TasteBlock(Block):
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
         """NaN where either side is unknown."""
         readers = {event: self._reader(queries, event) for event in self.events}
-        usual = np.zeros((len(queries), len(self.names)))
+        prior = np.zeros((len(queries), len(self.names)))
         for place, each in enumerate(self.definitions):
             mine, own = readers[each.event]
             if not isinstance(each, Similarity):
                 numbers = self.popularity if isinstance(each, Popularity) else self.numbers[each.per]
-                usual[:, place] = mean_of(*own.totals(numbers[mine.items], each.over))
-        table = usual.take(candidates.rows, axis=0)
+                prior[:, place] = mean_of(*own.totals(numbers[mine.items], each.over))
+        table = prior.take(candidates.rows, axis=0)
         for place, each in enumerate(self.definitions):
             if isinstance(each, Distance):
                 table[:, place] = self.numbers[each.per].take(candidates.items) - table[:, place]
@@ -86,8 +86,8 @@ def row_sum(histories: Histories, vectors: Floats) -> Floats:
 
 def cosine(sums: Floats, vectors: Floats, candidates: Candidates) -> AnyArray:
     """Between each candidate's vector and the sum (so the mean) of its row; NaN where one has no direction."""
-    own, usual = vectors[candidates.items], sums[candidates.rows]
-    dot = np.einsum("cd,cd->c", own, usual)
-    size = np.sqrt(np.einsum("cd,cd->c", own, own) * np.einsum("cd,cd->c", usual, usual))
+    own, prior = vectors[candidates.items], sums[candidates.rows]
+    dot = np.einsum("cd,cd->c", own, prior)
+    size = np.sqrt(np.einsum("cd,cd->c", own, own) * np.einsum("cd,cd->c", prior, prior))
     found: AnyArray = np.divide(dot, size, out=np.full(len(dot), np.nan, np.float32), where=size > 0)
     return found

@@ -10,7 +10,7 @@ from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import Floats
 from shortlist.features.block import Block
 from shortlist.features.formulas import value
-from shortlist.features.own import Own, events_of, of_event
+from shortlist.features.readers.history_reader import Own, events_of, of_event
 from shortlist.system.event import Event
 from shortlist.system.features import Feature
 
@@ -21,10 +21,10 @@ class UserBlock(Block):
     definitions: Sequence[Feature]
 
     def __init__(
-        self, definitions: Sequence[Feature], usual: Mapping[str, float], codes: Mapping[Event, int]
+        self, definitions: Sequence[Feature], prior: Mapping[str, float], codes: Mapping[Event, int]
     ) -> None:
         self.names = [each.name for each in definitions]
-        self.definitions, self.usual, self.codes = definitions, usual, codes
+        self.definitions, self.prior, self.codes = definitions, prior, codes
         self.events = events_of(definitions)
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
@@ -33,7 +33,7 @@ class UserBlock(Block):
         table = np.empty((len(queries), len(self.names)), np.float32)
         for place, each in enumerate(self.definitions):
             table[:, place] = value(
-                each, own.__getitem__, rows, queries.at, self.usual.get(each.name, np.nan)
+                each, own.__getitem__, rows, queries.at, self.prior.get(each.name, np.nan)
             )
         return table.take(candidates.rows, axis=0)
 

@@ -8,17 +8,17 @@ import numpy as np
 import polars as pl
 
 from shortlist.base.columns import ITEM
-from shortlist.base.items import Items, Words
+from shortlist.base.items import CodedColumn, Items
 from shortlist.base.types import AnyArray, Floats
 from shortlist.system.features import Band, Part
 
 
-def words_of(items: Items, part: Part) -> Words:
+def words_of(items: Items, part: Part) -> CodedColumn:
     """What ``by=("user", part)`` divides by: words, the bands of a number, or every item for itself."""
     if isinstance(part, Band):
         return _banded(items.table[part.attribute].to_numpy(), part.bands)
     if part == ITEM:
-        return Words(np.arange(len(items) + 1), np.arange(len(items)), len(items))
+        return CodedColumn(np.arange(len(items) + 1), np.arange(len(items)), len(items))
     return items.words(part)
 
 
@@ -45,12 +45,12 @@ def columns_of(items: Items, attribute: str, most: int) -> tuple[list[str], Floa
     return [names[int(code)] for code in chosen], table
 
 
-def _banded(numbers: AnyArray, bands: int) -> Words:
+def _banded(numbers: AnyArray, bands: int) -> CodedColumn:
     known = np.flatnonzero(~np.isnan(numbers))
     edges = np.quantile(numbers[known], np.arange(1, bands) / bands) if len(known) else np.zeros(0)
     codes = np.searchsorted(edges, numbers[known], side="right")
     counts = np.bincount(known, minlength=len(numbers))
-    return Words(np.concatenate([[0], np.cumsum(counts)]), codes, bands)
+    return CodedColumn(np.concatenate([[0], np.cumsum(counts)]), codes, bands)
 
 
 def named(items: Items, kind: str) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import Mask, Positions
 from shortlist.pipeline.explanation import Explanation
-from shortlist.pipeline.path import Pipeline, Work, arrange, hydrate, rank
-from shortlist.rules.where import asked
+from shortlist.pipeline.path import PathState, Pipeline, arrange, hydrate, rank
+from shortlist.rules.where import where_mask
 
 TOLD = 3  # contributions named in the sentence
 
@@ -30,9 +30,9 @@ def explain(
     Works for any item: what was never retrieved or was dropped is scored all the same.
     """
     shared = pipeline.shared(where, live)
-    ranked = pipeline.look(queries, n, until=rank, shared=shared)
-    arranged = pipeline.look(queries, n, until=arrange, shared=shared)
-    own = Work(queries, n, shared, encoded=ranked.encoded)
+    ranked = pipeline.run_until(queries, n, until=rank, shared=shared)
+    arranged = pipeline.run_until(queries, n, until=arrange, shared=shared)
+    own = PathState(queries, n, shared, encoded=ranked.encoded)
     found = np.zeros((len(items), len(pipeline.sources)), bool)
     own.candidates = Candidates(np.zeros(len(items), np.int64), items, found.astype(np.float32), found)
     hydrate(pipeline, own)
@@ -69,14 +69,14 @@ def _named(names: Any, values: Any) -> dict[str, Any]:
     return {name: None if value != value else value for name, value in pairs}  # noqa: PLR0124
 
 
-def _place(work: Work, item: int) -> int | None:
-    places = np.flatnonzero(work.candidates.items == item)
+def _place(state: PathState, item: int) -> int | None:
+    places = np.flatnonzero(state.candidates.items == item)
     return int(places[0]) + 1 if len(places) else None
 
 
-def _found(pipeline: Pipeline, work: Work, item: int) -> dict[str, int]:
+def _found(pipeline: Pipeline, state: PathState, item: int) -> dict[str, int]:
     ranks = {}
-    for place, found in work.found.items():
+    for place, found in state.retrieved.items():
         at = np.flatnonzero(found.items == item)
         if len(at):
             ranks[pipeline.sources[place].name] = int(at[0]) + 1
@@ -89,7 +89,7 @@ def _dropped(
     reasons = []
     if live is not None and not live[item]:
         reasons.append("not in the catalogue any more")
-    if where and not asked(where, pipeline.items)[item]:
+    if where and not where_mask(where, pipeline.items)[item]:
         reasons.append("not what the request asked for")
     for each in pipeline.filters:
         shared, hidden = each.shared(), each.hidden(queries)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from shortlist.base.queries import Allowed, Candidates, Found, Ragged
+from shortlist.base.queries import Allowed, Candidates, Ragged, Retrieved
 from shortlist.base.top import walk
 from shortlist.base.types import Floats, Positions
 
 FUSION = 60.0  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)
 
 
-def merged(found: Mapping[int, Found], sources: int, items: int) -> tuple[Candidates, Floats]:
+def merged(found: Mapping[int, Retrieved], sources: int, items: int) -> tuple[Candidates, Floats]:
     """The union of what sources found (keyed by their place), and each candidate's reciprocal rank fusion."""
     keys, places, fusion = [], [], []
     for place, each in found.items():
@@ -50,12 +50,12 @@ def fill_in(
     extra_rows, extra_items = short[extra.rows[needed]], extra.items[needed]
     at_rows = np.concatenate([candidates.rows, extra_rows])
     order = np.argsort(at_rows, kind="stable")
-    found = np.zeros((len(extra_rows), candidates.found.shape[1]), bool)
+    found = np.zeros((len(extra_rows), candidates.retrieved_by.shape[1]), bool)
     topped = Candidates(
         at_rows[order],
         np.concatenate([candidates.items, extra_items])[order],
         np.concatenate([candidates.scores, found.astype(np.float32)])[order],
-        np.concatenate([candidates.found, found])[order],
+        np.concatenate([candidates.retrieved_by, found])[order],
     )
     worth = -1e-6 * (1.0 + ranks[needed])
     return topped, np.concatenate([values, worth])[order].astype(np.float32)

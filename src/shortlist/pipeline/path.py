@@ -23,20 +23,20 @@ import numpy as np
 from shortlist.base.errors import InvalidRequestError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Allowed, Candidates, Found, Queries, Ragged
+from shortlist.base.queries import Allowed, Candidates, Queries, Ragged, Retrieved
 from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
 from shortlist.features.features import Features
 from shortlist.pipeline.merge import fill_in, merged
 from shortlist.pipeline.slate import Slates, Stage
-from shortlist.rules.where import asked
+from shortlist.rules.where import where_mask
 from shortlist.system.contracts import FittedFilter, FittedOrder, FittedRanker, FittedSource
 
-StageFunction = Callable[["Pipeline", "Work"], None]
+StageFunction = Callable[["Pipeline", "PathState"], None]
 AT_ONCE = 256  # queries that go through the stages together; bounds the memory of large batches
 
 
 @dataclass(frozen=True)
-class Placed:
+class SourceSlot:
     """A fitted source in its place in the pipeline."""
 
     name: str
@@ -44,13 +44,13 @@ class Placed:
     fitted: FittedSource
     known: int | None = None  # it knows the items before this position; None: all
 
-    def search(self, encoded: Any, n: int, allowed: Allowed) -> Found:
+    def search(self, encoded: Any, n: int, allowed: Allowed) -> Retrieved:
         """At least the quota of those allowed items that it knows."""
         return self.fitted.search(encoded, max(self.quota, n), allowed.first(self.known))
 
-    def grown(self, items: Items, known: int) -> Placed:
+    def with_new_items(self, items: Items, known: int) -> SourceSlot:
         """In the same place of a pipeline whose catalogue goes on after ``known`` items."""
-        fitted = self.fitted.grown(items, known) if self.known is None else None
+        fitted = self.fitted.with_new_items(items, known) if self.known is None else None
         if fitted is None:
             return replace(self, known=known if self.known is None else self.known)
         return replace(self, fitted=fitted)
@@ -73,7 +73,7 @@ class Pipeline:
     events: tuple[str, ...]  # names; an event's code is its place here
     objectives: tuple[str, ...]
     weights: Floats  # float32[objectives], the value model
-    sources: tuple[Placed, ...]
+    sources: tuple[SourceSlot, ...]
     popular: Positions  # every item, most popular first: what fills a slate up
     features: Features
     ranker: FittedRanker | None = None  # None: candidates are ordered by reciprocal rank fusion
@@ -90,7 +90,7 @@ class Pipeline:
     ) -> Slates:
         """The slate of each query: ``n`` items wherever that many are eligible.
 
-        Queries that ask with something (``Queries.sought``) are searched for: they get no more than was found.
+        Queries that ask with something (``Queries.search``) are searched for: they get no more than was found.
         ``where`` asks for attributes (see `shortlist.rules.where.asked`), ``live`` bool[items] marks items
         that are not deleted. Raises InvalidRequestError that names the field.
         """
@@ -100,16 +100,18 @@ class Pipeline:
         """The given candidates of each query that filters allow, best value first."""
         return self._run(RANK, queries, len(self.items), self.shared(None, live), given)
 
-    def look(self, queries: Queries, n: int, *, until: StageFunction, shared: Mask | None = None) -> Work:
+    def run_until(
+        self, queries: Queries, n: int, *, until: StageFunction, shared: Mask | None = None
+    ) -> PathState:
         """The work of one block of queries after the stage ``until``: what training and explain look at."""
-        work = Work(queries, n, self.shared() if shared is None else shared)
-        return self._through(_way(queries), work, until)
+        state = PathState(queries, n, self.shared() if shared is None else shared)
+        return self._through(_way(queries), state, until)
 
     def as_of(self, histories: Histories) -> Pipeline:
         """The same with features read as of each query's moment in a log: for training and evaluation."""
         return replace(self, features=self.features.as_of(histories))
 
-    def grown(
+    def with_new_items(
         self,
         items: Items,
         histories: Histories,
@@ -125,9 +127,9 @@ class Pipeline:
         return replace(
             self,
             items=items,
-            sources=tuple(source.grown(items, known) for source in self.sources),
+            sources=tuple(source.with_new_items(items, known) for source in self.sources),
             popular=np.concatenate([self.popular, np.arange(known, len(items), dtype=np.int32)]),
-            features=self.features.grown(items, histories),
+            features=self.features.with_new_items(items, histories),
             filters=filters,
             order=order,
         )
@@ -139,7 +141,7 @@ class Pipeline:
             if mask is not None:
                 shared &= mask
         if where:
-            shared &= asked(where, self.items)
+            shared &= where_mask(where, self.items)
         return shared
 
     def _run(
@@ -155,36 +157,36 @@ class Pipeline:
         blocks = []
         for first in range(0, max(len(queries), 1), AT_ONCE):
             rows = np.arange(first, min(first + AT_ONCE, len(queries)))
-            work = Work(queries.take(rows), n, shared, given.take(rows) if given is not None else None)
-            blocks.append(self._slates(self._through(stages, work), first))
+            state = PathState(queries.take(rows), n, shared, given.take(rows) if given is not None else None)
+            blocks.append(self._slates(self._through(stages, state), first))
         return Slates.joined(blocks)
 
     def _through(
-        self, stages: Sequence[StageFunction], work: Work, until: StageFunction | None = None
-    ) -> Work:
+        self, stages: Sequence[StageFunction], state: PathState, until: StageFunction | None = None
+    ) -> PathState:
         for stage in stages:
-            start, before = perf_counter(), len(work.candidates)
-            stage(self, work)
-            work.trace.append(
-                Stage(stage.__name__, before, len(work.candidates), (perf_counter() - start) * 1000)
+            start, before = perf_counter(), len(state.candidates)
+            stage(self, state)
+            state.trace.append(
+                Stage(stage.__name__, before, len(state.candidates), (perf_counter() - start) * 1000)
             )
             if stage is until:
                 break
-        return work
+        return state
 
-    def _slates(self, work: Work, first_row: int) -> Slates:
-        kept = work.candidates
+    def _slates(self, state: PathState, first_row: int) -> Slates:
+        kept = state.candidates
         return Slates(
             rows=kept.rows + first_row,
             items=kept.items,
-            values=work.values,
-            probabilities=work.probabilities,
-            found=kept.found,
+            values=state.values,
+            probabilities=state.probabilities,
+            retrieved_by=kept.retrieved_by,
             scores=kept.scores,
-            because=because(self, work),
-            sayings=sayings(self, work),
-            stages=tuple(work.trace),
-            degraded=tuple(work.degraded),
+            because=because(self, state),
+            reasons=reasons(self, state),
+            stages=tuple(state.trace),
+            degraded=tuple(state.degraded),
         )
 
 
@@ -194,7 +196,7 @@ NOTHING = Candidates(
 
 
 @dataclass
-class Work:
+class PathState:
     """What the stages have made so far of one block of queries."""
 
     queries: Queries
@@ -203,7 +205,7 @@ class Work:
     given: Ragged | None = None  # candidates that the caller brought
     allowed: Allowed = field(init=False)
     encoded: dict[int, Any] = field(default_factory=dict)  # place of a source -> what it made of the queries
-    found: dict[int, Found] = field(default_factory=dict)
+    retrieved: dict[int, Retrieved] = field(default_factory=dict)
     candidates: Candidates = NOTHING
     features: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
@@ -212,7 +214,7 @@ class Work:
     degraded: list[str] = field(default_factory=list)
 
     @contextmanager
-    def without_if_unavailable(self, place: int, source: Placed) -> Iterator[None]:
+    def without_if_unavailable(self, place: int, source: SourceSlot) -> Iterator[None]:
         """Go on without a source that cannot answer, and say so; every other error stays loud."""
         try:
             yield
@@ -228,84 +230,84 @@ class Work:
         self.probabilities = self.probabilities[which] if len(self.probabilities) else self.probabilities
 
 
-def allow(pipeline: Pipeline, work: Work) -> None:
+def allow(pipeline: Pipeline, state: PathState) -> None:
     """What may be returned: one mask for everybody, and what single rows must not get."""
-    hidden = [each.hidden(work.queries) for each in pipeline.filters]
-    work.allowed = Allowed(
-        work.shared, Ragged.joined([h for h in hidden if h is not None], len(work.queries))
+    hidden = [each.hidden(state.queries) for each in pipeline.filters]
+    state.allowed = Allowed(
+        state.shared, Ragged.joined([h for h in hidden if h is not None], len(state.queries))
     )
 
 
-def encode(pipeline: Pipeline, work: Work) -> None:
+def encode(pipeline: Pipeline, state: PathState) -> None:
     """Each source makes of the queries what it needs."""
     for place, source in enumerate(pipeline.sources):
-        with work.without_if_unavailable(place, source):
-            work.encoded[place] = source.fitted.encode(work.queries)
+        with state.without_if_unavailable(place, source):
+            state.encoded[place] = source.fitted.encode(state.queries)
 
 
-def retrieve(pipeline: Pipeline, work: Work) -> None:
+def retrieve(pipeline: Pipeline, state: PathState) -> None:
     """Each source finds its quota of allowed candidates."""
-    for place, encoded in list(work.encoded.items()):
+    for place, encoded in list(state.encoded.items()):
         source = pipeline.sources[place]
-        with work.without_if_unavailable(place, source):
-            work.found[place] = source.search(encoded, work.n, work.allowed)
+        with state.without_if_unavailable(place, source):
+            state.retrieved[place] = source.search(encoded, state.n, state.allowed)
 
 
-def merge(pipeline: Pipeline, work: Work) -> None:
+def merge(pipeline: Pipeline, state: PathState) -> None:
     """Every candidate once, with who found it; the filters have the last word, whatever a source returned."""
-    work.candidates, work.values = merged(work.found, len(pipeline.sources), len(pipeline.items))
-    work.keep(np.flatnonzero(work.allowed.keep(work.candidates.rows, work.candidates.items)))
+    state.candidates, state.values = merged(state.retrieved, len(pipeline.sources), len(pipeline.items))
+    state.keep(np.flatnonzero(state.allowed.keep(state.candidates.rows, state.candidates.items)))
 
 
-def fill(pipeline: Pipeline, work: Work) -> None:
+def fill(pipeline: Pipeline, state: PathState) -> None:
     """Rows with fewer than n candidates get allowed items by popularity."""
-    work.candidates, work.values = fill_in(
-        work.candidates, work.values, work.n, pipeline.popular, work.allowed
+    state.candidates, state.values = fill_in(
+        state.candidates, state.values, state.n, pipeline.popular, state.allowed
     )
 
 
-def take_given(pipeline: Pipeline, work: Work) -> None:
+def take_given(pipeline: Pipeline, state: PathState) -> None:
     """The caller's candidates instead of found ones."""
-    assert work.given is not None
-    rows, items = work.given.rows, work.given.items
+    assert state.given is not None
+    rows, items = state.given.rows, state.given.items
     keys = np.unique(rows * len(pipeline.items) + items)
     rows, items = keys // len(pipeline.items), (keys % len(pipeline.items)).astype(np.int32)
     found = np.zeros((len(keys), len(pipeline.sources)), bool)
-    work.candidates = Candidates(rows, items, found.astype(np.float32), found)
-    work.values = np.zeros(len(keys), np.float32)
-    work.keep(np.flatnonzero(work.allowed.keep(rows, items)))
+    state.candidates = Candidates(rows, items, found.astype(np.float32), found)
+    state.values = np.zeros(len(keys), np.float32)
+    state.keep(np.flatnonzero(state.allowed.keep(rows, items)))
 
 
-def hydrate(pipeline: Pipeline, work: Work) -> None:
+def hydrate(pipeline: Pipeline, state: PathState) -> None:
     """Every source's score of every candidate, then all features."""
-    rows, items = work.candidates.rows, work.candidates.items
+    rows, items = state.candidates.rows, state.candidates.items
     scores = np.full((len(rows), len(pipeline.sources)), np.nan, np.float32)
-    for place, encoded in list(work.encoded.items()):
+    for place, encoded in list(state.encoded.items()):
         source = pipeline.sources[place]
-        with work.without_if_unavailable(place, source):
+        with state.without_if_unavailable(place, source):
             scores[:, place] = source.score(encoded, rows, items)
-    work.candidates = replace(work.candidates, scores=scores)
+    state.candidates = replace(state.candidates, scores=scores)
     if pipeline.ranker is not None:
-        work.features = pipeline.features(work.queries, work.candidates, work.degraded)
+        state.features = pipeline.features(state.queries, state.candidates, state.degraded)
 
 
-def rank(pipeline: Pipeline, work: Work) -> None:
+def rank(pipeline: Pipeline, state: PathState) -> None:
     """A probability for each objective, and from those and their weights one value; best first."""
-    work.probabilities = np.zeros((len(work.candidates), 0), np.float32)
+    state.probabilities = np.zeros((len(state.candidates), 0), np.float32)
     if pipeline.ranker is not None:
-        work.probabilities = pipeline.ranker.predict(work.features)
-        work.values = work.probabilities @ pipeline.weights
-    elif work.given is not None:
-        work.values = np.nan_to_num(work.candidates.scores).sum(axis=1)
-    work.keep(np.lexsort((work.candidates.items, -work.values, work.candidates.rows)))
+        state.probabilities = pipeline.ranker.predict(state.features)
+        state.values = state.probabilities @ pipeline.weights
+    elif state.given is not None:
+        state.values = np.nan_to_num(state.candidates.scores).sum(axis=1)
+    state.keep(np.lexsort((state.candidates.items, -state.values, state.candidates.rows)))
 
 
-def arrange(pipeline: Pipeline, work: Work) -> None:
+def arrange(pipeline: Pipeline, state: PathState) -> None:
     """Diversity and the like, then the first n of each row."""
     for order in pipeline.order:
-        work.keep(order.arrange(work.candidates.rows, work.candidates.items, work.values, work.n))
-    rows = work.candidates.rows
-    work.keep(np.flatnonzero(np.arange(len(rows)) - np.searchsorted(rows, rows) < work.n))
+        state.keep(order.arrange(state.candidates.rows, state.candidates.items, state.values, state.n))
+    rows = state.candidates.rows
+    state.keep(np.flatnonzero(np.arange(len(rows)) - np.searchsorted(rows, rows) < state.n))
 
 
 RECOMMEND: tuple[StageFunction, ...] = (allow, encode, retrieve, merge, fill, hydrate, rank, arrange)
@@ -314,30 +316,30 @@ RANK: tuple[StageFunction, ...] = (allow, encode, take_given, hydrate, rank)
 
 
 def _way(queries: Queries) -> tuple[StageFunction, ...]:
-    return RECOMMEND if queries.sought is None else SEARCH
+    return RECOMMEND if queries.search is None else SEARCH
 
 
-def because(pipeline: Pipeline, work: Work) -> Positions:
+def because(pipeline: Pipeline, state: PathState) -> Positions:
     """The history item that speaks most for each entry: asked of the sources in their order until one knows."""
-    rows, items = work.candidates.rows, work.candidates.items
+    rows, items = state.candidates.rows, state.candidates.items
     reasons = np.full(len(rows), -1, np.int32)
-    for place, encoded in work.encoded.items():
-        open_ = np.flatnonzero((reasons < 0) & work.candidates.found[:, place])
+    for place, encoded in state.encoded.items():
+        open_ = np.flatnonzero((reasons < 0) & state.candidates.retrieved_by[:, place])
         if len(open_):
             reasons[open_] = pipeline.sources[place].fitted.because(encoded, rows[open_], items[open_])
     return reasons
 
 
-def sayings(pipeline: Pipeline, work: Work) -> tuple[str, ...]:
+def reasons(pipeline: Pipeline, state: PathState) -> tuple[str, ...]:
     """What the sources that found an entry have to say about it, in one phrase; often nothing."""
-    rows, items, found = work.candidates.rows, work.candidates.items, work.candidates.found
+    rows, items, found = state.candidates.rows, state.candidates.items, state.candidates.retrieved_by
     phrases: list[list[str]] = [[] for _ in rows]
-    for place, encoded in work.encoded.items():
+    for place, encoded in state.encoded.items():
         fitted = pipeline.sources[place].fitted
-        if type(fitted).says is FittedSource.says:
+        if type(fitted).describe is FittedSource.describe:
             continue
         mine = np.flatnonzero(found[:, place])
-        said = fitted.says(encoded, rows[mine], items[mine])
+        said = fitted.describe(encoded, rows[mine], items[mine])
         for entry, phrase in zip(mine.tolist(), said, strict=True):
             phrases[entry] += [phrase] if phrase else []
     return tuple("; ".join(each) for each in phrases)

@@ -29,14 +29,14 @@ from shortlist.base.files import load_array, read_json, save_arrays, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.features.features import Features
-from shortlist.pipeline.path import Pipeline, Placed
+from shortlist.pipeline.path import Pipeline, SourceSlot
 from shortlist.system.contracts import Filter, FittedRanker, FittedSource, Order
-from shortlist.system.knobs import found, from_data, path_of, to_data
+from shortlist.system.knobs import from_data, load_class, path_of, to_data
 from shortlist.system.system import System
 
 FORMAT = 1
 HISTORY = ("offsets", "items", "at", "event", "value")
-OPTIONAL = ("known", "context")  # columns of histories that need not be there
+OPTIONAL = ("available_at", "context")  # columns of histories that need not be there
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Release:
     filters: tuple[Filter, ...] = ()  # as they were declared
     order: tuple[Order, ...] = ()
 
-    def grown(self, items: Items) -> Release:
+    def with_new_items(self, items: Items) -> Release:
         """The same over ``items``, the catalogue with more at its end."""
         filters = tuple(each.fit(items) for each in self.filters)
         order = tuple(each.fit(items) for each in self.order)
-        return replace(self, pipeline=self.pipeline.grown(items, self.histories, filters, order))
+        return replace(self, pipeline=self.pipeline.with_new_items(items, self.histories, filters, order))
 
     def history(self, user: str) -> Histories:
         """What ``user`` did up to the watermark, one row; empty for somebody new."""
@@ -123,14 +123,16 @@ def load(folder: Path) -> Release:
         objectives=tuple(facts["objectives"]),
         weights=np.array(facts["weights"], np.float32),
         sources=tuple(
-            Placed(
-                s["name"], s["quota"], found(s["class"], FittedSource).load(folder / "sources" / s["name"])
+            SourceSlot(
+                s["name"],
+                s["quota"],
+                load_class(s["class"], FittedSource).load(folder / "sources" / s["name"]),
             )
             for s in facts["sources"]
         ),
         popular=load_array(folder / "popular", "items"),
         features=Features.load(folder / "features", items, histories),
-        ranker=found(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
+        ranker=load_class(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
         filters=tuple(each.fit(items) for each in filters),
         order=tuple(each.fit(items) for each in order),
     )

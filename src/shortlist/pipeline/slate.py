@@ -28,14 +28,14 @@ class Slates:
     items: Positions  # int32[entries]
     values: Floats  # float32[entries], the value model's
     probabilities: Floats  # float32[entries, objectives]; no columns without a ranker
-    found: Mask  # bool[entries, sources]; no source: filled in from popularity
+    retrieved_by: Mask  # bool[entries, sources]; no source: filled in from popularity
     scores: Floats  # float32[entries, sources], every source's own score
     because: Positions  # int32[entries], the history item that best explains the entry; -1: none
-    sayings: tuple[str, ...]  # what the sources say about the entry; often empty
+    reasons: tuple[str, ...]  # what the sources say about the entry; often empty
     stages: tuple[Stage, ...]
     degraded: tuple[str, ...]  # what was left out, and why; empty when all went well
 
-    def of(self, row: int) -> Slates:
+    def row(self, row: int) -> Slates:
         """The slate of one row, as a batch of one."""
         span = slice(*np.searchsorted(self.rows, [row, row + 1]))
         return Slates(
@@ -43,10 +43,10 @@ class Slates:
             self.items[span],
             self.values[span],
             self.probabilities[span],
-            self.found[span],
+            self.retrieved_by[span],
             self.scores[span],
             self.because[span],
-            self.sayings[span],
+            self.reasons[span],
             self.stages,
             self.degraded,
         )
@@ -56,7 +56,7 @@ class Slates:
         """Blocks of rows one after the other; their stages added up."""
         if len(blocks) == 1:
             return blocks[0]
-        columns = ("rows", "items", "values", "probabilities", "found", "scores", "because")
+        columns = ("rows", "items", "values", "probabilities", "retrieved_by", "scores", "because")
         stages = tuple(
             Stage(
                 same[0].name, sum(s.before for s in same), sum(s.after for s in same), sum(s.ms for s in same)
@@ -65,5 +65,5 @@ class Slates:
         )
         degraded = tuple(dict.fromkeys(note for block in blocks for note in block.degraded))
         parts = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in columns}
-        said = tuple(phrase for block in blocks for phrase in block.sayings)
-        return cls(**parts, sayings=said, stages=stages, degraded=degraded)
+        said = tuple(phrase for block in blocks for phrase in block.reasons)
+        return cls(**parts, reasons=said, stages=stages, degraded=degraded)

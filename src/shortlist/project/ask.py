@@ -12,10 +12,10 @@ import msgspec
 from shortlist.base.errors import InvalidRequestError, NotFoundError
 from shortlist.base.threads import one_thread
 from shortlist.pipeline.release import load
-from shortlist.serving import answers
-from shortlist.serving.engine import Engine
-from shortlist.serving.found import search_items
-from shortlist.serving.uploads import opened
+from shortlist.server import answers
+from shortlist.server.engine import Engine
+from shortlist.server.found import search_items
+from shortlist.server.uploads import opened
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
@@ -45,9 +45,9 @@ class Asker:
 
     def history(self, user: str, n: int = HISTORY) -> dict[str, Any]:
         """The newest events of ``user``, as the REST answer."""
-        serving = self._engine.serving
-        history = self._engine.history(serving, user)
-        return _plain(answers.user_history(serving, user, history, n))
+        active = self._engine.active
+        history = self._engine.history(active, user)
+        return _plain(answers.user_history(active, user, history, n))
 
     def recommend(self, user: str, n: int, *, context: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The slate of ``user``, with the fields of the REST answer that hold here."""
@@ -55,7 +55,7 @@ class Asker:
         with one_thread():
             answer = self._engine.recommend(user, n, context=context)
         return {
-            "release": answer.serving.facts.number,
+            "release": answer.active.facts.number,
             "user": user,
             "items": [_plain(entry) for entry in answers.slate_items(answer)],
             "stages": [_plain(stage) for stage in answers.stages(answer)],
@@ -86,7 +86,7 @@ class Asker:
                 n, picture=upload.picture if upload else None, item=item, words=words, where=where
             )
         return {
-            "release": answer.serving.facts.number,
+            "release": answer.active.facts.number,
             "items": [_plain(entry) for entry in search_items(answer)],
             "stages": [_plain(stage) for stage in answers.stages(answer)],
             "degraded": list(answer.slates.degraded),

@@ -17,9 +17,9 @@ from shortlist.data.compact import compact as compact_store
 from shortlist.data.compact import whole_log
 from shortlist.data.dataset import Dataset, load_dataset
 from shortlist.data.forget import forget as forget_user
-from shortlist.data.ingest import IngestReport
-from shortlist.data.ingest import ingest as ingest_data
-from shortlist.data.retention import Dropped, drop_before
+from shortlist.data.ingest.ingest import IngestReport
+from shortlist.data.ingest.ingest import ingest as ingest_data
+from shortlist.data.log.retention import Dropped, drop_before
 from shortlist.evaluation.evaluation import Evaluation, to_json
 from shortlist.evaluation.report.page import write_html
 from shortlist.features.feast import must_be_applied
@@ -29,9 +29,9 @@ from shortlist.features.parity import Parity, compare
 from shortlist.features.table import Column, described
 from shortlist.pipeline.release import save
 from shortlist.project.project import Project, opened
-from shortlist.storage.held import held, lowest_held
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
+from shortlist.storage.training_lease import held, lowest_held
 from shortlist.system.feast import FeastView
 from shortlist.training.evaluate import Trial
 from shortlist.training.evaluate import evaluate as evaluate_system
@@ -165,7 +165,7 @@ def train(
         data.contexts,
     )
     pipeline = trained.rankers.get(name, trained.retrieval)
-    chosen = next(each for each in evaluation.contenders if each.name == name)
+    chosen = next(each for each in evaluation.models if each.name == name)
     facts = {
         "system": project.system.name,
         "chosen": evaluation.choice.name,

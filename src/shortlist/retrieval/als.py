@@ -12,11 +12,11 @@ from scipy import sparse
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Allowed, Found, Queries
+from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
-from shortlist.retrieval._matrix import matrix, recency, strongest
-from shortlist.retrieval.index import VectorIndex
+from shortlist.index import VectorIndex
+from shortlist.retrieval._interactions import matrix, recency, strongest
 from shortlist.system.contracts import FittedSource, Source
 
 CELLS_AT_ONCE = 8_000_000  # dense floats held while solving; 32 MB
@@ -110,12 +110,12 @@ class FittedALS(FittedSource):
         W = matrix(histories, len(self.vectors), recency(histories, self.half_life))
         return histories, self.fold_in.solve(W)
 
-    def search(self, encoded: tuple[Histories, Floats], n: int, allowed: Allowed) -> Found:
+    def search(self, encoded: tuple[Histories, Floats], n: int, allowed: Allowed) -> Retrieved:
         """The largest dot products, for rows that have a history."""
         histories, users = encoded
         known = np.flatnonzero(histories.lengths > 0)
         found = self.index.search(users[known], n, Allowed(allowed.shared, allowed.hidden.take(known)))
-        return Found(known[found.rows], found.items, found.scores)
+        return Retrieved(known[found.rows], found.items, found.scores)
 
     def score(self, encoded: tuple[Histories, Floats], rows: Rows, items: Positions) -> Floats:
         """The dot product."""

@@ -12,10 +12,10 @@ from scipy import linalg
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Allowed, Found, Queries
+from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.top import top
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
-from shortlist.retrieval._matrix import matrix, recency, strongest
+from shortlist.retrieval._interactions import matrix, recency, strongest
 from shortlist.system.contracts import FittedSource, Source
 
 
@@ -65,14 +65,14 @@ class FittedEASE(FittedSource):
         W = matrix(histories, len(self.known), recency(histories, self.half_life))
         return histories, np.asarray(W @ self.weights, dtype=np.float32)
 
-    def search(self, encoded: tuple[Histories, Floats], n: int, allowed: Allowed) -> Found:
+    def search(self, encoded: tuple[Histories, Floats], n: int, allowed: Allowed) -> Retrieved:
         """The best known items of each row that has a history."""
         histories, scores = encoded
         scores = scores.copy()
         allowed.among(self.known, self.place).hide(scores)
         scores[histories.lengths == 0] = -np.inf
         found = top(scores, n)
-        return Found(found.rows, self.known[found.items], found.scores)
+        return Retrieved(found.rows, self.known[found.items], found.scores)
 
     def score(self, encoded: tuple[Histories, Floats], rows: Rows, items: Positions) -> Floats:
         """0 for items it does not know."""

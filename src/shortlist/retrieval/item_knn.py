@@ -13,10 +13,10 @@ from scipy import sparse
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Allowed, Found, Queries
+from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.top import top_of_lists
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
-from shortlist.retrieval._matrix import matrix, recency, strongest
+from shortlist.retrieval._interactions import matrix, recency, strongest
 from shortlist.system.contracts import FittedSource, Source
 
 PAIRS_AT_ONCE = 30_000_000  # bounds memory while counting; about 1 GB
@@ -94,7 +94,7 @@ class FittedItemKNN(FittedSource):
         scores.sort_indices()
         return histories, scores
 
-    def search(self, encoded: tuple[Histories, sparse.csr_array], n: int, allowed: Allowed) -> Found:
+    def search(self, encoded: tuple[Histories, sparse.csr_array], n: int, allowed: Allowed) -> Retrieved:
         """The strongest neighbours of each row."""
         scores = encoded[1]
         rows = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))

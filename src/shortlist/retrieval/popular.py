@@ -12,7 +12,7 @@ from shortlist.base.durations import microseconds
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Allowed, Found, Queries
+from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.top import walk
 from shortlist.base.types import Floats, Positions, Rows
 from shortlist.system.contracts import FittedSource, Source
@@ -54,10 +54,10 @@ class FittedPopular(FittedSource):
         """Nothing about a query matters but that it is there."""
         return len(queries)
 
-    def search(self, encoded: int, n: int, allowed: Allowed) -> Found:
+    def search(self, encoded: int, n: int, allowed: Allowed) -> Retrieved:
         """The most counted items; never one that was not counted at all."""
         found = walk(self.seen, n, allowed, encoded)
-        return Found(found.rows, found.items, self.counts[found.items])
+        return Retrieved(found.rows, found.items, self.counts[found.items])
 
     def score(self, encoded: int, rows: Rows, items: Positions) -> Floats:  # noqa: ARG002
         """The count."""

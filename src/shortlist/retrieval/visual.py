@@ -14,16 +14,16 @@ from shortlist.base.files import read_json, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import PICTURES, Items
 from shortlist.base.progress import detail
-from shortlist.base.queries import Allowed, Found, Queries
+from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
-from shortlist.retrieval.index import VectorIndex
+from shortlist.index import VectorIndex
 from shortlist.system.contracts import Encoder, FittedEncoder, FittedSource, Source
-from shortlist.system.knobs import found, path_of
-from shortlist.vision.embed import embed
-from shortlist.vision.encoders import EfficientNetLite0
-from shortlist.vision.fine_tune import FineTune
-from shortlist.vision.tuned import Shown, tuned
+from shortlist.system.knobs import load_class, path_of
+from shortlist.vision.encoders.embed import embed
+from shortlist.vision.encoders.pretrained import EfficientNetLite0
+from shortlist.vision.tuning.fine_tune import FineTune
+from shortlist.vision.tuning.tuned import Shown, tuned
 
 LATELY = 5  # newest items of a history that stand for a query without a picture
 
@@ -91,13 +91,13 @@ class FittedVisual(FittedSource):
 
     def encode(self, queries: Queries) -> Looks:
         """The vector of the picture, else of the item asked with, else of the newest items of the history."""
-        sought = queries.sought
-        asked = sought.items if sought is not None else np.full(len(queries), -1, np.int32)
+        search_query = queries.search
+        asked = search_query.items if search_query is not None else np.full(len(queries), -1, np.int32)
         newest = queries.histories.last(LATELY)
         vectors = self._mean(newest.items, newest.rows, len(queries))
         anchored = np.flatnonzero(asked >= 0)
         vectors[anchored] = self._mean(asked[anchored], np.arange(len(anchored)), len(anchored))
-        pictures = sought.pictures if sought is not None else [None] * len(queries)
+        pictures = search_query.pictures if search_query is not None else [None] * len(queries)
         shown = [row for row, picture in enumerate(pictures) if picture is not None]
         if shown:
             vectors[shown] = self.encoder.encode([picture for picture in pictures if picture is not None])
@@ -114,12 +114,12 @@ class FittedVisual(FittedSource):
         mean: Floats = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
         return mean
 
-    def search(self, encoded: Looks, n: int, allowed: Allowed) -> Found:
+    def search(self, encoded: Looks, n: int, allowed: Allowed) -> Retrieved:
         """The items that look most alike; nothing for a row without a vector."""
         rows = np.flatnonzero(encoded.known)
         some = Allowed(allowed.shared, allowed.hidden.take(rows))
         found = self.index.search(encoded.vectors[rows], n, some)
-        return Found(rows[found.rows], found.items, found.scores)
+        return Retrieved(rows[found.rows], found.items, found.scores)
 
     def score(self, encoded: Looks, rows: Rows, items: Positions) -> Floats:
         """The cosine with the item's nearest picture; NaN where either has no vector."""
@@ -127,7 +127,7 @@ class FittedVisual(FittedSource):
         scores[~encoded.known[rows]] = np.nan
         return scores
 
-    def says(self, encoded: Looks, rows: Rows, items: Positions) -> Sequence[str]:
+    def describe(self, encoded: Looks, rows: Rows, items: Positions) -> Sequence[str]:
         """How alike each item looks, to who asked with a picture."""
         scores = np.nan_to_num(self.score(encoded, rows, items))
         return [
@@ -135,7 +135,7 @@ class FittedVisual(FittedSource):
             for score, pictured in zip(scores.tolist(), encoded.pictured[rows].tolist(), strict=True)
         ]
 
-    def grown(self, items: Items, known: int) -> FittedVisual:
+    def with_new_items(self, items: Items, known: int) -> FittedVisual:
         """The new items' pictures join the index, which requests that began before share: their items are hidden
         from those, since they lie beyond what is allowed there.
         """
@@ -158,5 +158,5 @@ class FittedVisual(FittedSource):
     def load(cls, folder: Path) -> Self:
         """Vectors stay mapped to their files; the encoder needs no library that trained it."""
         told = read_json(folder / "visual.json")
-        encoder = found(told["encoder"], FittedEncoder).load(folder / "encoder")
+        encoder = load_class(told["encoder"], FittedEncoder).load(folder / "encoder")
         return cls(told["on"], encoder, VectorIndex.load(folder / "index"))

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from shortlist.base.errors import DeclarationError
-from shortlist.base.items import Items, Words
+from shortlist.base.items import CodedColumn, Items
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.system.contracts import FittedOrder, Order
@@ -44,7 +44,7 @@ class Diversity(Order):
 
 
 class _MMR(FittedOrder):
-    def __init__(self, words: Words, strength: float) -> None:
+    def __init__(self, words: CodedColumn, strength: float) -> None:
         self.words, self.strength = words, strength
 
     def arrange(self, rows: Rows, items: Positions, values: Floats, n: int) -> AnyArray:
@@ -75,7 +75,7 @@ class _MMR(FittedOrder):
 
     def _likeness(self, items: Positions) -> Floats:
         """Jaccard overlap of every two items' words, float32[pool, pool]."""
-        place, code = self.words.of(items)
+        place, code = self.words.take(items)
         words, dense = np.unique(code, return_inverse=True)
         has = np.zeros((len(items), len(words)), np.float32)
         has[place, dense] = 1.0

@@ -45,7 +45,7 @@ class _Kept(FittedFilter):
         return self.mask
 
 
-def asked(where: Mapping[str, Any], items: Items) -> Mask:
+def where_mask(where: Mapping[str, Any], items: Items) -> Mask:
     """The items that a request's ``where`` allows, bool[items].
 
     Each attribute takes a value, a list of values (any of them; for tags: any shared tag), or

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from shortlist.base.columns import AT, AVAILABLE, CONTEXT, EVENT, EVENT_ID, ITEM, USER, VALUE
+from shortlist.base.columns import AT, AVAILABLE_AT, CONTEXT, EVENT, EVENT_ID, ITEM, USER, VALUE
 
 EVENT_FRAME = pl.Schema(
     {
@@ -18,7 +18,7 @@ EVENT_FRAME = pl.Schema(
         AT: pl.Int64(),
         VALUE: pl.Float32(),
         CONTEXT: pl.String(),
-        AVAILABLE: pl.Int64(),
+        AVAILABLE_AT: pl.Int64(),
     }
 )
 _EXPOSURES = pl.Schema(

@@ -14,7 +14,7 @@ import polars as pl
 from shortlist.base.errors import MissingExtraError, StoreError
 from shortlist.storage import scripts
 from shortlist.storage.frames import exposure_frame
-from shortlist.storage.grouped import GroupedStore
+from shortlist.storage.group_commit_store import GroupedStore
 from shortlist.storage.ids import number
 from shortlist.storage.runs import Run, by_user, frame
 from shortlist.storage.store import AcceptedEvent, Arrival, Exposure

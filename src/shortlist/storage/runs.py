@@ -41,7 +41,7 @@ def by_user(events: Iterable[AcceptedEvent]) -> Iterator[tuple[str, list[Accepte
 
 
 def frame(runs: Iterable[Run], after: int, upto: int) -> pl.DataFrame:
-    """The events with ``after`` < number <= ``upto``: columns EVENTS and AVAILABLE."""
+    """The events with ``after`` < number <= ``upto``: columns EVENTS and AVAILABLE_AT."""
     rows = []
     for sequence, available, events in runs:
         those = decode(events)

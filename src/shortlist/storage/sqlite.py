@@ -14,11 +14,11 @@ from typing import Any
 
 import polars as pl
 
+from shortlist.storage.bulk_sql import insert, known
+from shortlist.storage.event_ids import KnownIds
 from shortlist.storage.frames import exposure_frame
-from shortlist.storage.grouped import GroupedStore
+from shortlist.storage.group_commit_store import GroupedStore
 from shortlist.storage.ids import number
-from shortlist.storage.known import KnownIds
-from shortlist.storage.rows import insert, known
 from shortlist.storage.runs import Run, by_user, encode, frame
 from shortlist.storage.schema import connect, prepare, transaction, translated
 from shortlist.storage.store import AcceptedEvent, Arrival, Exposure

@@ -45,7 +45,7 @@ class EventStore(Protocol):
 
     Every event gets a sequence number. Numbers only grow, and who sees a number sees all below it, so "the
     log up to a number" means the same to everybody: a release carries one as its watermark.
-    Every event is stamped when it is accepted (``columns.AVAILABLE``); the stamps grow with the numbers, each
+    Every event is stamped when it is accepted (``columns.AVAILABLE_AT``); the stamps grow with the numbers, each
     event has its own, also when the clock stands still or steps back. Every method may raise StoreError.
 
     The store keeps events until ``trim`` says that they lie in the log and no release needs them here; it
@@ -73,7 +73,7 @@ class EventStore(Protocol):
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """Events with ``after`` < sequence <= ``upto`` (None: all) in order of sequence, in batches.
 
-        Frames have the columns ``columns.EVENTS`` and AVAILABLE.
+        Frames have the columns ``columns.EVENTS`` and AVAILABLE_AT.
         """
 
     def sequence(self) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Allowed, Found, Queries, Ragged
+from shortlist.base.queries import Allowed, Queries, Ragged, Retrieved
 from shortlist.base.types import AnyArray, Floats, Mask, Picture, Positions, Rows
 
 
@@ -55,7 +55,7 @@ class FittedSource(Fitted):
         """What the source makes of a query batch (vectors, weights, scores); passed back to the other two."""
 
     @abstractmethod
-    def search(self, encoded: Any, n: int, allowed: Allowed) -> Found:
+    def search(self, encoded: Any, n: int, allowed: Allowed) -> Retrieved:
         """Up to ``n`` allowed items for each query. A row for which the source knows nothing gets none."""
 
     @abstractmethod
@@ -69,11 +69,11 @@ class FittedSource(Fitted):
         """The history item that speaks most for each (row, item) pair, int32[pairs]; -1: none."""
         return np.full(len(rows), -1, np.int32)
 
-    def says(self, encoded: Any, rows: Rows, items: Positions) -> Sequence[str]:  # noqa: ARG002
+    def describe(self, encoded: Any, rows: Rows, items: Positions) -> Sequence[str]:  # noqa: ARG002
         """A phrase for a person on each (row, item) pair, such as "looks 87% alike"; empty: nothing to say."""
         return [""] * len(rows)
 
-    def grown(self, items: Items, known: int) -> FittedSource | None:  # noqa: ARG002
+    def with_new_items(self, items: Items, known: int) -> FittedSource | None:  # noqa: ARG002
         """The source with the items from position ``known`` on as well; None: it would have to learn again.
 
         Requests that began before may still use the source as it was.

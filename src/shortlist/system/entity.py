@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from shortlist.base.columns import ITEM, USER
 from shortlist.base.errors import DeclarationError
-from shortlist.system.table import Rows
+from shortlist.system.table import TableSource
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class Entity:
     """
 
     key: str
-    table: Rows | None
+    table: TableSource | None
     attributes: Mapping[str, Attribute | str] = field(default_factory=dict)
 
-    def __init__(self, key: str, table: Rows | None = None, /, **attributes: Attribute | str) -> None:
+    def __init__(self, key: str, table: TableSource | None = None, /, **attributes: Attribute | str) -> None:
         problems = [
             f"entity {key!r}: the attribute name {name!r} is taken by the engine; call it otherwise"
             for name in attributes

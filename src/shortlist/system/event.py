@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from shortlist.base.errors import DeclarationError
-from shortlist.system.table import Rows
+from shortlist.system.table import TableSource
 
 CLOCK = {"hour": 24, "weekday": 7}  # contexts that every moment has (UTC), and how many words they have
 
@@ -23,13 +23,13 @@ class Event:
     row that comes twice counts once by its id; without, by all its columns.
     ``context`` names what else an event says in a word, and the column of each:
     ``context={"device": "device_type"}``. Requests may say the same words.
-    ``available`` names the column that says when an event became known, where that was later than it
+    ``available_at`` names the column that says when an event became known, where that was later than it
     happened: training uses it from then on.
     An event without ``table`` only arrives through the server.
     """
 
     name: str
-    table: Rows | None = None
+    table: TableSource | None = None
     user: str = "user"
     item: str = "item"
     at: str | None = None
@@ -37,7 +37,7 @@ class Event:
     value_range: tuple[float, float] | None = None  # rows outside are quarantined
     id: str | None = None
     context: Mapping[str, str] = field(default_factory=dict)
-    available: str | None = None
+    available_at: str | None = None
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -50,7 +50,7 @@ class Event:
         for name in self.context:
             if name in CLOCK:
                 yield f"event {self.name!r}: the context {name!r} is known from the time; call it otherwise"
-        if self.available and not self.at:
+        if self.available_at and not self.at:
             yield f"event {self.name!r} says when it became known and not when it happened: name its at, too"
 
 

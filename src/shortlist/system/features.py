@@ -70,7 +70,7 @@ class Window(NamedTuple):
     events: int | None = None
 
     @classmethod
-    def of(cls, text: str) -> Window:
+    def parse(cls, text: str) -> Window:
         """Read ``"7d"``, ``"10e"`` or ``"all"``. Raises DeclarationError."""
         match = re.fullmatch(r"([1-9]\d*)e", text)
         return cls(events=int(match[1])) if match else cls(length=microseconds(text))
@@ -134,7 +134,7 @@ class Windowed(Feature):
     @cached_property
     def over(self) -> Window:
         """The window as numbers."""
-        return Window.of(self.window)
+        return Window.parse(self.window)
 
     def _words(self) -> Iterator[str]:
         yield from super()._words()
@@ -159,7 +159,7 @@ class Sum(Windowed):
 
 @dataclass(frozen=True, eq=False)
 class Mean(Windowed):
-    """The mean of their values, drawn to what is usual by ``smoothing`` events' worth.
+    """The mean of their values, shrunk towards what is prior by ``smoothing`` events' worth.
 
     Usual is the mean of the whole log; for ``("user", ATTRIBUTE)``, of the person.
     """
@@ -169,7 +169,7 @@ class Mean(Windowed):
 
 @dataclass(frozen=True, eq=False)
 class Rate(Windowed):
-    """Events for each event ``over_event``: ``Rate(orders, views)``; drawn to the usual rate by ``smoothing``."""
+    """Events for each event ``over_event``: ``Rate(orders, views)``; shrunk towards the prior rate by ``smoothing``."""
 
     over_event: Event = field(kw_only=True)
     smoothing: float = field(default=10.0, kw_only=True)

@@ -20,7 +20,7 @@ def path_of(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def found(path: str, contract: type[T]) -> type[T]:
+def load_class(path: str, contract: type[T]) -> type[T]:
     """The class at an import path. Raises ReleaseError unless it is there and fulfils ``contract``."""
     module, _, name = path.partition(":")
     try:
@@ -46,7 +46,7 @@ def to_data(component: Component) -> dict[str, Any]:
 
 def from_data(data: dict[str, Any], contract: type[T]) -> T:
     """The component that ``to_data`` described. Raises ReleaseError where this Shortlist does not know it."""
-    kind = found(data["class"], contract)
+    kind = load_class(data["class"], contract)
     knobs = {
         name: pl.Expr.deserialize(io.StringIO(value["expression"]), format="json")
         if isinstance(value, dict) and "expression" in value

@@ -16,7 +16,7 @@ from shortlist.system.entity import Entity
 from shortlist.system.event import CLOCK, Event, Match, Objective
 from shortlist.system.feast import FeastView
 from shortlist.system.features import Automatic, Band, Definition, Feature, Rate
-from shortlist.system.given import Context, ItemAttribute, Length
+from shortlist.system.static_features import Context, ItemAttribute, Length
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,11 +33,11 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Query:
+class SqlQuery:
     """Rows of a SQL ``query`` at a SQLAlchemy ``url`` (``postgresql://…``, ``sqlite:///shop.db``)."""
 
     url: str
     query: str
 
 
-Rows = Table | Sample | Query  # whatever rows can come from
+TableSource = Table | Sample | SqlQuery  # whatever rows can come from

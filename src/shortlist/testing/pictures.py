@@ -21,7 +21,7 @@ import numpy as np
 from shortlist.base.errors import PictureReason
 from shortlist.base.optional import require
 from shortlist.base.types import Picture
-from shortlist.vision.header import BYTES, SMALLEST
+from shortlist.vision.images.header import BYTES, SMALLEST
 
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 Hostile = tuple[str, bytes, PictureReason]

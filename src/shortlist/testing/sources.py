@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shortlist.base.queries import Found
+from shortlist.base.queries import Retrieved
 from shortlist.system.contracts import FittedSource, Source
 from shortlist.testing.toy import ITEMS, everything, restricted, toy_histories, toy_items, toy_queries
 
@@ -120,10 +120,10 @@ class SourceContract:
         assert np.isfinite(found.scores).all()
 
 
-def _search(fitted: FittedSource) -> Found:
+def _search(fitted: FittedSource) -> Retrieved:
     queries = toy_queries()
     return fitted.search(fitted.encode(queries), N, restricted(queries))
 
 
-def _same(a: Found, b: Found) -> bool:
+def _same(a: Retrieved, b: Retrieved) -> bool:
     return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("rows", "items", "scores"))

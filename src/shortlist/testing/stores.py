@@ -13,7 +13,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shortlist.base.columns import AVAILABLE, CONTEXT, EVENT_ID, EVENTS, VALUE
+from shortlist.base.columns import AVAILABLE_AT, CONTEXT, EVENT_ID, EVENTS, VALUE
 from shortlist.base.contexts import to_text
 from shortlist.storage.store import AcceptedEvent, EventStore, Exposure
 
@@ -101,9 +101,9 @@ class StoreContract:
         second = store.sequence()
         store.accept([event("d")])
         [frame] = store.scan(after=first, upto=second)
-        assert frame.columns == [*EVENTS, AVAILABLE]
+        assert frame.columns == [*EVENTS, AVAILABLE_AT]
         assert frame.schema[VALUE] == pl.Float32
-        assert frame.drop(AVAILABLE).rows() == [("c", "rating", "anna", "film", 1, 3.0, None)]
+        assert frame.drop(AVAILABLE_AT).rows() == [("c", "rating", "anna", "film", 1, 3.0, None)]
 
     def test_an_events_context_comes_back_and_is_one_text_in_the_log(self, open_store: Open) -> None:
         store = open_store()
@@ -118,7 +118,7 @@ class StoreContract:
         one, two = open_store(), open_store()
         for n in range(20):
             (one if n % 2 else two).accept([event(str(n)), event(f"{n}b")])
-        stamps = pl.concat(list(one.scan()))[AVAILABLE]
+        stamps = pl.concat(list(one.scan()))[AVAILABLE_AT]
         assert (stamps.diff().drop_nulls() > 0).all()
         assert stamps[-1] <= time.time_ns() // 1000, "a batch is stamped up to now, not beyond"
         assert stamps[0] > 1_600_000_000_000_000, "microseconds since 1970"
@@ -295,7 +295,7 @@ class StoreContract:
                 expected.append(each.event_id not in log)
                 log.setdefault(each.event_id, each)
             assert store.accept(batch) == expected
-        rows = [row for frame in store.scan() for row in frame.drop(AVAILABLE).rows()]
+        rows = [row for frame in store.scan() for row in frame.drop(AVAILABLE_AT).rows()]
         assert rows == [(*each[:-1], to_text(each.context)) for each in log.values()]
         for user in _USERS:
             theirs = [each for each in log.values() if each.user == user]

@@ -44,7 +44,7 @@ def toy_histories(seed: int = 0, rows: int = PEOPLE) -> Histories:
         items.append(row_items.tolist())
         at.append((np.sort(rng.integers(0, 60, len(row_items))) * DAY).tolist())
         value.append(rng.integers(1, 6, len(row_items)).astype(float).tolist())
-    return Histories.of(items, at, value)
+    return Histories.from_lists(items, at, value)
 
 
 def toy_queries(seed: int = 1, rows: int = 12) -> Queries:
@@ -56,7 +56,7 @@ def toy_queries(seed: int = 1, rows: int = 12) -> Queries:
 
 def everything(queries: Queries) -> Allowed:
     """Nothing is forbidden."""
-    return Allowed(np.ones(ITEMS, bool), Ragged.of([[]] * len(queries)))
+    return Allowed(np.ones(ITEMS, bool), Ragged.from_lists([[]] * len(queries)))
 
 
 def restricted(queries: Queries) -> Allowed:

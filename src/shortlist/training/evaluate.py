@@ -15,21 +15,21 @@ import numpy as np
 from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Found, Ragged
+from shortlist.base.queries import Ragged, Retrieved
 from shortlist.base.types import Mask
-from shortlist.evaluation.contender import Contender
+from shortlist.evaluation.evaluated_model import EvaluatedModel
 from shortlist.evaluation.evaluation import Evaluation, Sizes, Slice
-from shortlist.evaluation.replay import Exam, ceilings, exam, latency, replay
+from shortlist.evaluation.replay import EvaluationSet, ceilings, evaluation_set, latency, replay
 from shortlist.evaluation.scoring import Scoring, score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
 from shortlist.evaluation.verdict import verdict
 from shortlist.features.words import named
-from shortlist.pipeline.path import Pipeline, Placed
+from shortlist.pipeline.path import Pipeline, SourceSlot
 from shortlist.retrieval.popular import Popular
 from shortlist.system.system import System
 from shortlist.training.fit import Tell, Trained, build_examples, fit
-from shortlist.training.lesson import Lesson, lesson
+from shortlist.training.train_test_task import TrainTestTask, train_test_task
 
 BASELINE = "popularity"
 FEW = 10  # events: people with no more are new
@@ -42,8 +42,8 @@ class Trial:
 
     evaluation: Evaluation
     trained: Trained
-    exam: Exam
-    lesson: Lesson
+    evaluation_set: EvaluationSet
+    task: TrainTestTask
 
 
 def evaluate(
@@ -57,31 +57,31 @@ def evaluate(
 
     Raises DataError where there is nothing to learn from or to evaluate on.
     """
-    learned = lesson(system, items, histories)
+    learned = train_test_task(system, items, histories)
     trained = fit(system, learned.items, learned.histories, tell, contexts)
-    questions = exam(trained.retrieval, learned.queries, learned.right)
-    contenders = []
-    found: dict[str, Found] = {}
-    for contender, fitted in _lineup(system, trained, learned):
+    questions = evaluation_set(trained.retrieval, learned.queries, learned.right)
+    models = []
+    found: dict[str, Retrieved] = {}
+    for model, fitted in _lineup(system, trained, learned):
         pipeline = fitted.as_of(histories)  # as a server would have it, which follows what happens
-        tell(f"replaying {contender.name}")
-        found[contender.name] = replay(pipeline, questions)
-        judged = _judged(system, contender, found[contender.name], pipeline, questions, learned)
-        contenders.append(replace(judged, latency=latency(fitted, questions), size_bytes=_size(pipeline)))
+        tell(f"replaying {model.name}")
+        found[model.name] = replay(pipeline, questions)
+        judged = _judged(system, model, found[model.name], pipeline, questions, learned)
+        models.append(replace(judged, latency=latency(fitted, questions), size_bytes=_size(pipeline)))
     if system.rankers:
-        contenders = _with_scoring(system, contenders, trained, learned)
-    finalists = [each for each in contenders if each.kind == "pipeline"]
+        models = _with_scoring(system, models, trained, learned)
+    finalists = [each for each in models if each.kind == "pipeline"]
     choice = choose(finalists, system.requirements, seed=system.seed)
     tell("measuring retrieval")
     evaluation = Evaluation(
         system=system.name,
         split=learned.how,
         sizes=Sizes(len(histories), len(items), len(histories.items), len(questions.askers)),
-        contenders=tuple(contenders),
-        verdict=verdict(contenders, choice.name, seed=system.seed),
+        models=tuple(models),
+        verdict=verdict(models, choice.name, seed=system.seed),
         choice=choice,
         ceilings=tuple(ceilings(trained.retrieval, questions)),
-        slices=_slices(contenders, found, questions, learned),
+        slices=_slices(models, found, questions, learned),
         measured=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {cpu_count()} cores ({platform.machine()})",
     )
     return Trial(evaluation, trained, questions, learned)
@@ -96,13 +96,13 @@ class _Entry:
     interpretability: str
 
 
-def _lineup(system: System, trained: Trained, learned: Lesson) -> list[tuple[_Entry, Pipeline]]:
+def _lineup(system: System, trained: Trained, learned: TrainTestTask) -> list[tuple[_Entry, Pipeline]]:
     """Everyone who competes, simplest first."""
     bare = replace(trained.retrieval, order=())
     line = []
     if system.events:
         counted = Popular().fit(learned.histories, bare.items)
-        baseline = replace(bare, sources=(Placed(BASELINE, 200, counted),))
+        baseline = replace(bare, sources=(SourceSlot(BASELINE, 200, counted),))
         line.append((_Entry(BASELINE, "baseline", None, 0, "counts"), baseline))
     for source in bare.sources:
         entry = _Entry(source.name, "source", trained.seconds[source.name], 0, "neighbours")
@@ -118,13 +118,18 @@ def _lineup(system: System, trained: Trained, learned: Lesson) -> list[tuple[_En
 
 
 def _judged(
-    system: System, entry: _Entry, found: Found, pipeline: Pipeline, questions: Exam, learned: Lesson
-) -> Contender:
+    system: System,
+    entry: _Entry,
+    found: Retrieved,
+    pipeline: Pipeline,
+    questions: EvaluationSet,
+    learned: TrainTestTask,
+) -> EvaluatedModel:
     counts = np.bincount(learned.histories.items, minlength=len(pipeline.items))
     words = named(pipeline.items, "words")
     tags = next((pipeline.items.table[name] for name in words if name != "title"), None)
     return replace(
-        Contender.of(entry.name, entry.kind, found, questions.truth, seed=system.seed),
+        EvaluatedModel.of(entry.name, entry.kind, found, questions.truth, seed=system.seed),
         variety=variety(found, len(questions.askers), counts, tags),
         training_seconds=entry.training_seconds,
         complexity=entry.complexity,
@@ -145,32 +150,36 @@ def _size(pipeline: Pipeline) -> int:
 
 
 def _with_scoring(
-    system: System, contenders: list[Contender], trained: Trained, learned: Lesson
-) -> list[Contender]:
+    system: System, models: list[EvaluatedModel], trained: Trained, learned: TrainTestTask
+) -> list[EvaluatedModel]:
     """Judge each ranker's probabilities on the candidates of the newer part."""
     features, targets, _ = build_examples(system, trained.retrieval.as_of(learned.log), learned)
     judged = []
-    for contender in contenders:
-        if contender.kind == "pipeline":
-            model = trained.rankers[contender.name].ranker
-            assert model is not None
-            probabilities = model.predict(features)
+    for model in models:
+        if model.kind == "pipeline":
+            ranker = trained.rankers[model.name].ranker
+            assert ranker is not None
+            probabilities = ranker.predict(features)
             scoring: dict[str, Scoring] = {
                 objective.name: score(
                     probabilities[:, o], targets[:, o], threshold=float(targets[:, o].mean()) or 0.5
                 )
                 for o, objective in enumerate(system.objectives)
             }
-            contender = replace(contender, scoring=scoring)  # noqa: PLW2901
-        judged.append(contender)
+            judged.append(replace(model, scoring=scoring))
+        else:
+            judged.append(model)
     return judged
 
 
 def _slices(
-    contenders: list[Contender], found: dict[str, Found], questions: Exam, learned: Lesson
+    models: list[EvaluatedModel],
+    found: dict[str, Retrieved],
+    questions: EvaluationSet,
+    learned: TrainTestTask,
 ) -> tuple[Slice, ...]:
     """How new and heavy users are served, and how new items are found; nothing where no people ask."""
-    if questions.queries.sought is not None:
+    if questions.queries.search is not None:
         return ()
     lengths = questions.queries.histories.lengths
     heavy = lengths > np.quantile(lengths, HEAVY)
@@ -178,13 +187,13 @@ def _slices(
     new_truth = _only(questions.truth, fresh)
     everybody = np.ones(len(lengths), bool)
     new_items = (
-        [Contender.of(each.name, each.kind, found[each.name], new_truth) for each in contenders]
+        [EvaluatedModel.of(each.name, each.kind, found[each.name], new_truth) for each in models]
         if len(new_truth.items)
         else []
     )
     slices = [
-        Slice.of("new users", f"at most {FEW} events before they asked", contenders, lengths <= FEW),
-        Slice.of("heavy users", "the tenth with the longest histories", contenders, heavy),
+        Slice.of("new users", f"at most {FEW} events before they asked", models, lengths <= FEW),
+        Slice.of("heavy users", "the tenth with the longest histories", models, heavy),
     ]
     if new_items:
         meaning = f"only items with at most {FEW} events in training count as right"

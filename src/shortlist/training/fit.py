@@ -21,9 +21,9 @@ from shortlist.base.queries import Candidates
 from shortlist.base.threads import one_thread
 from shortlist.base.types import Floats
 from shortlist.features.features import Features
-from shortlist.pipeline.path import AT_ONCE, Pipeline, Placed, hydrate
+from shortlist.pipeline.path import AT_ONCE, Pipeline, SourceSlot, hydrate
 from shortlist.system.system import System
-from shortlist.training.lesson import Lesson, lesson
+from shortlist.training.train_test_task import TrainTestTask, train_test_task
 
 EXAMPLES = 2_000_000  # rows a ranker learns from at most; more people than that needs are sampled
 
@@ -55,7 +55,7 @@ def fit(
     seconds: dict[str, float] = {}
     examples: tuple[Floats, Floats, list[str]] | None = None
     if system.rankers:
-        learned = lesson(system, items, histories)
+        learned = train_test_task(system, items, histories)
         early = fit_sources(system, learned.items, learned.histories, seconds, tell, contexts)
         tell("building examples")
         examples = build_examples(system, early.as_of(histories), learned)
@@ -86,7 +86,7 @@ def fit_sources(
     for source in system.sources:
         tell(f"learning {source.name}")
         start = perf_counter()
-        placed.append(Placed(source.name, source.quota, source.fit(histories, items, seed=system.seed)))
+        placed.append(SourceSlot(source.name, source.quota, source.fit(histories, items, seed=system.seed)))
         seconds[source.name] = perf_counter() - start
     return Pipeline(
         items=items,
@@ -107,7 +107,9 @@ def most_popular(histories: Histories, items: Items) -> np.ndarray:
     return np.argsort(-counts, kind="stable").astype(np.int32)
 
 
-def build_examples(system: System, pipeline: Pipeline, learned: Lesson) -> tuple[Floats, Floats, list[str]]:
+def build_examples(
+    system: System, pipeline: Pipeline, learned: TrainTestTask
+) -> tuple[Floats, Floats, list[str]]:
     """Features float32[examples, features], labels float32[examples, objectives], and the features' names.
 
     One example for each candidate that ``pipeline`` retrieves for a row of ``learned`` for which anything
@@ -128,9 +130,9 @@ def build_examples(system: System, pipeline: Pipeline, learned: Lesson) -> tuple
         for first in range(0, len(askers), AT_ONCE):
             rows = askers[first : first + AT_ONCE]
             queries = learned.queries(rows)
-            work = pipeline.look(queries, 1, until=hydrate)
-            features.append(pipeline.features(queries, work.candidates))
-            targets.append(_targets(work.candidates, rows, keys, learned.achieved, count))
+            state = pipeline.run_until(queries, 1, until=hydrate)
+            features.append(pipeline.features(queries, state.candidates))
+            targets.append(_targets(state.candidates, rows, keys, learned.achieved, count))
     return np.concatenate(features), np.concatenate(targets), list(pipeline.features.names)
 
 

@@ -26,7 +26,7 @@ def rankers(evaluation: Evaluation) -> Node | None:
     """Whether probabilities mean what they say."""
     judged = [
         (each.name, objective, scoring)
-        for each in evaluation.contenders
+        for each in evaluation.models
         for objective, scoring in each.scoring.items()
     ]
     if not judged:
@@ -58,11 +58,11 @@ def speed(evaluation: Evaluation) -> Node | None:
     choice = evaluation.choice
     if not choice:
         return None
-    contenders = {each.name: each for each in evaluation.contenders}
+    models = {each.name: each for each in evaluation.models}
     points = [
         Point(
             label=each.name,
-            kind=contenders[each.name].kind,
+            kind=models[each.name].kind,
             p99_ms=each.p99_ms,
             quality=each.quality,
             front=each.front,
@@ -82,7 +82,7 @@ def speed(evaluation: Evaluation) -> Node | None:
         beside(
             h("figure", plot),
             note(
-                "Up and to the left is better. The dotted line is the front: no contender on it is beaten in "
+                "Up and to the left is better. The dotted line is the front: no model on it is beaten in "
                 "both. The rule of choice: of those that fit the budget, the simplest that is not measurably "
                 "worse than the best. The difference below is to that best one, person by person; ≈ says that "
                 "it may be chance."
@@ -94,16 +94,16 @@ def speed(evaluation: Evaluation) -> Node | None:
 
 def _standing(standing: Standing, evaluation: Evaluation) -> list[Node | str]:
     """A row of the table of choice."""
-    contender = next(each for each in evaluation.contenders if each.name == standing.name)
+    model = next(each for each in evaluation.models if each.name == standing.name)
     return [
-        named(contender, evaluation),
+        named(model, evaluation),
         share(standing.quality.mean),
         _difference(standing),
-        milliseconds(contender.latency.p50_ms if contender.latency else None),
+        milliseconds(model.latency.p50_ms if model.latency else None),
         milliseconds(standing.p99_ms) + ("" if standing.fits else ", too slow"),
-        size(contender.size_bytes),
-        seconds(contender.training_seconds),
-        contender.interpretability + ("" if standing.allowed else ", not allowed"),
+        size(model.size_bytes),
+        seconds(model.training_seconds),
+        model.interpretability + ("" if standing.allowed else ", not allowed"),
         "yes" if standing.front else "",
     ]
 

@@ -44,7 +44,7 @@ def slices(evaluation: Evaluation) -> Node | None:
         beside(
             h("figure", plot, legend(compared, by_name=True)),
             note(
-                "Compare the contenders within a slice. Slices differ in how much there is to be found, so a "
+                "Compare the models within a slice. Slices differ in how much there is to be found, so a "
                 "lower figure for one slice than for another need not mean that its people are served worse."
             ),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shortlist.evaluation.contender import Contender
+from shortlist.evaluation.evaluated_model import EvaluatedModel
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.evaluation.report.markup import Content, Node, h
 from shortlist.evaluation.report.svg import icon
@@ -41,14 +41,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Content]]) -> Node:
     )
 
 
-def named(contender: Contender, evaluation: Evaluation) -> Node:
-    """A contender's name, marked where it serves."""
-    serves = h("mark", "serves") if contender.name == evaluation.chosen else None
-    return h("span", contender.name, serves)
+def named(model: EvaluatedModel, evaluation: Evaluation) -> Node:
+    """A model's name, marked where it serves."""
+    serves = h("mark", "serves") if model.name == evaluation.chosen else None
+    return h("span", model.name, serves)
 
 
-def legend(contenders: Sequence[Contender], *, by_name: bool = False) -> Node:
-    """What the marks stand for: kinds, or the contenders themselves."""
-    words = {each.kind: each.name if by_name else KINDS[each.kind] for each in contenders}
+def legend(models: Sequence[EvaluatedModel], *, by_name: bool = False) -> Node:
+    """What the marks stand for: kinds, or the models themselves."""
+    words = {each.kind: each.name if by_name else KINDS[each.kind] for each in models}
     marks = [h("span", icon(kind), word) for kind, word in words.items()]
     return h("figcaption", marks, class_="legend")

@@ -120,7 +120,7 @@ def reliability(name: str, title: str, scoring: Scoring) -> Node:
 
 @dataclass(frozen=True)
 class Point:
-    """A contender between quality and speed."""
+    """A model between quality and speed."""
 
     label: str
     kind: str

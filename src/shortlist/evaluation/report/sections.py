@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from shortlist.evaluation.contender import Contender
+from shortlist.evaluation.evaluated_model import EvaluatedModel
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.evaluation.names import HEADLINE, NAMES, parse, title
 from shortlist.evaluation.report.figures import count, milliseconds, share, spread
@@ -28,7 +28,7 @@ def _tiles(evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
     leader = evaluation.leader
     quality = leader.metrics[HEADLINE]
     yield f"{title(HEADLINE)} of {leader.name}", share(quality.mean), f"95% interval {spread(quality)}"
-    for baseline in evaluation.contenders:
+    for baseline in evaluation.models:
         other = baseline.metrics[HEADLINE].mean
         if baseline.kind == "baseline" and baseline is not leader and other > 0:
             yield f"Against {baseline.name}", f"{quality.mean / other:.2g}×", f"which reaches {share(other)}"
@@ -43,14 +43,14 @@ def _tiles(evaluation: Evaluation) -> Iterable[tuple[str, str, str]]:
 
 
 def quality(evaluation: Evaluation) -> Node:
-    """Every contender's lists against what people chose."""
-    ranked = sorted(evaluation.contenders, key=lambda each: -each.metrics[HEADLINE].mean)
+    """Every model's lists against what people chose."""
+    ranked = sorted(evaluation.models, key=lambda each: -each.metrics[HEADLINE].mean)
     leader, written = evaluation.leader, title(HEADLINE)
     tracks = [
         Track(each.name, [(each.kind, each.metrics[HEADLINE])], each.name == evaluation.chosen)
         for each in ranked
     ]
-    plot = forest("quality", f"{written} of each contender", written, tracks, band=leader.metrics[HEADLINE])
+    plot = forest("quality", f"{written} of each model", written, tracks, band=leader.metrics[HEADLINE])
     names = _names(ranked)
     return section(
         "Who finds what people chose next",
@@ -61,7 +61,7 @@ def quality(evaluation: Evaluation) -> Node:
             note(
                 "The line through a mark is the range that holds the true mean 95 times in 100; the shaded "
                 f"band is that of {leader.name}. Ranges that overlap a little can still differ for sure, "
-                "because every contender was tried on the same people."
+                "because every model was tried on the same people."
             ),
         ),
         table(
@@ -96,7 +96,7 @@ def retrieval(evaluation: Evaluation) -> Node | None:
 def method(evaluation: Evaluation) -> Node:
     """How all this was measured, what the words mean, and what it does not say."""
     sizes = evaluation.sizes
-    words = dict.fromkeys(parse(name)[0] for name in _names(evaluation.contenders))
+    words = dict.fromkeys(parse(name)[0] for name in _names(evaluation.models))
     return section(
         "How this was measured",
         evaluation.split,
@@ -114,16 +114,16 @@ def method(evaluation: Evaluation) -> Node:
         note(
             "Read these figures with care. They replay the past: something a person would have loved but "
             "never met counts as a miss, and what was popular or shown at the time has an advantage. They "
-            "compare contenders well; how much happier people get, only a test with people can tell."
+            "compare models well; how much happier people get, only a test with people can tell."
         ),
     )
 
 
-def _names(contenders: Sequence[Contender]) -> list[str]:
-    """Every metric that some contender has, in the order of the first."""
-    return list(dict.fromkeys(name for each in contenders for name in [*each.metrics, *each.variety]))
+def _names(models: Sequence[EvaluatedModel]) -> list[str]:
+    """Every metric that some model has, in the order of the first."""
+    return list(dict.fromkeys(name for each in models for name in [*each.metrics, *each.variety]))
 
 
-def _figure(contender: Contender, name: str) -> str:
-    found = contender.metrics.get(name)
-    return share(found.mean if found else contender.variety.get(name))
+def _figure(model: EvaluatedModel, name: str) -> str:
+    found = model.metrics.get(name)
+    return share(found.mean if found else model.variety.get(name))

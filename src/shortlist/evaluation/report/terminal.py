@@ -1,4 +1,4 @@
-"""The evaluation in a terminal: the verdict, a table of contenders, and a line for all else."""
+"""The evaluation in a terminal: the verdict, a table of models, and a line for all else."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _contenders(evaluation: Evaluation) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    ranked = sorted(evaluation.contenders, key=lambda each: -each.metrics[HEADLINE].mean)
+    ranked = sorted(evaluation.models, key=lambda each: -each.metrics[HEADLINE].mean)
     longest = max(ranked[0].metrics[HEADLINE].mean, 1e-9)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
@@ -75,11 +75,11 @@ def _lines(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
     for each in evaluation.ceilings:
         candidates = f"{each.sizes[-1]:.0f} candidates"
         yield "retrieval", f"{each.name}: {each.recall[-1].mean:.0%} of what people chose, in {candidates}"
-    for contender in evaluation.contenders:
-        for objective, scoring in contender.scoring.items():
+    for model in evaluation.models:
+        for objective, scoring in model.scoring.items():
             yield (
                 "rankers",
-                f"{contender.name}, {objective}: ROC-AUC {share(scoring.auc)}, "
+                f"{model.name}, {objective}: ROC-AUC {share(scoring.auc)}, "
                 f"calibration error {share(scoring.calibration_error)}",
             )
     for part in evaluation.slices:

@@ -1,0 +1,1 @@
+"""From declared tables to the event log and the catalogue: checked, deduplicated, quarantined, reported."""

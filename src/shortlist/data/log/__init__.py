@@ -1,0 +1,1 @@
+"""The event log: daily Parquet files, compaction from the store, retention, erasure."""

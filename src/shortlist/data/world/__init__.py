@@ -1,0 +1,1 @@
+"""A synthetic world of any size whose truth is known."""

@@ -1,0 +1,63 @@
+"""The outermost layer: every answer gets a request id, every request is counted."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from time import perf_counter
+from typing import Any, cast
+
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from shortlist.server.metrics import Metrics
+
+_SAFE_ID = re.compile(rb"[\w.:-]{1,128}")
+_ID, _BEGAN = "shortlist_request_id", "shortlist_began"
+
+
+class Edge:
+    """Wraps an application. A request keeps the client's X-Request-ID, or gets a new one."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        request_id, began, status = _request_id(scope), perf_counter(), 500
+        cast(dict[str, Any], scope).update({_ID: request_id, _BEGAN: began})
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            route = scope.get("path_template") or "unknown"
+            self._metrics.answered(route, status, perf_counter() - began)
+
+
+def request_id(request: Request[Any, Any, Any]) -> str:
+    """The id of a request that came through the Edge."""
+    return str(cast(dict[str, Any], request.scope)[_ID])
+
+
+def elapsed_ms(request: Request[Any, Any, Any]) -> float:
+    """Milliseconds since the request came."""
+    return float((perf_counter() - cast(dict[str, Any], request.scope)[_BEGAN]) * 1000)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
+            return value.decode("ascii")
+    return uuid.uuid4().hex

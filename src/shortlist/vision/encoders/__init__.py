@@ -1,0 +1,1 @@
+"""From pictures to vectors: pretrained models, ONNX, 8-bit, embedding a whole catalogue."""

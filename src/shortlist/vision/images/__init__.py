@@ -1,0 +1,1 @@
+"""Pictures: fetched, decoded safely, cropped, deduplicated, kept by content."""

@@ -1,0 +1,92 @@
+"""One picture from an address, with every bound that a stranger's server needs."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from functools import cache
+from urllib.parse import quote
+
+from shortlist.base.errors import PictureError
+from shortlist.vision.images.header import BYTES
+
+SILENCE = 10.0  # seconds without a byte
+WHOLE = 60.0  # seconds for all of it
+REDIRECTS = 5
+TRIES = 3
+RESERVED = "%:/?#[]@!$&'()*+,;=~"  # all else is quoted: spaces and other alphabets
+GONE = {404, 410}
+BUSY = {408, 425, 429, 500, 502, 503, 504}
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    max_redirections = (
+        REDIRECTS  # and urllib follows them to http, https and ftp, of which the opener has no ftp
+    )
+
+
+@cache
+def _opener() -> urllib.request.OpenerDirector:
+    """Only http and https: no files, no data, no ftp."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        _Redirects(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    opener.addheaders = [("User-Agent", "shortlist"), ("Accept", "image/*")]
+    return opener
+
+
+def is_address(source: str) -> bool:
+    """Whether a source is fetched rather than read from disk."""
+    return source.startswith(("http://", "https://"))
+
+
+def fetch(url: str, *, wait: Callable[[float], None] = time.sleep) -> bytes:
+    """What is at ``url``; a server that is busy or gone for a moment is asked again, TRIES times in all.
+
+    Raises PictureError: missing, too many bytes, or not fetched. Private addresses are fetched like any others,
+    since they are the catalogue's own.
+    """
+    for attempt in range(TRIES):
+        if attempt:
+            wait(0.5 * 4 ** (attempt - 1))
+        try:
+            return _once(url)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code in GONE:
+                raise PictureError("missing", f"nothing is at {url}") from error
+            problem = f"{url} answers {error.code}"
+            if error.code not in BUSY:
+                break
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            problem = f"{url}: {error}"
+    raise PictureError("not fetched", problem)
+
+
+def _once(url: str) -> bytes:
+    end = time.monotonic() + WHOLE
+    data = bytearray()
+    with _opener().open(quote(url, safe=RESERVED), timeout=SILENCE) as answer:
+        length = answer.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > BYTES:
+            raise PictureError("too many bytes", f"{url} has {int(length):,}: {BYTES:,} are the most")
+        while part := answer.read1(1 << 16):
+            data += part
+            if len(data) > BYTES:
+                raise PictureError("too many bytes", f"{url} has more than {BYTES:,}")
+            if time.monotonic() > end:
+                raise TimeoutError(f"not done after {WHOLE:.0f} s")
+    if length.isdecimal() and len(data) < int(length):
+        raise OSError("the connection broke")
+    return bytes(data)

@@ -1,0 +1,1 @@
+"""Encoders fine-tuned to a catalogue, and how well they retrieve."""

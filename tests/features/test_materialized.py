@@ -1,0 +1,71 @@
+"""The matrix of item features in a server, told of a random stream, against the reader of past moments."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shortlist.base.columns import HOUR
+from shortlist.base.histories import Histories
+from shortlist.base.queries import Candidates, Queries
+from shortlist.features.item import ItemBlock, LiveItems, as_of
+from shortlist.features.materialized import ReadyBlock
+from shortlist.system.event import Event
+from shortlist.system.features import Count, Decayed, Last, Mean, Rate, Since, Sum
+
+ITEMS = 3
+views, orders = Event("view"), Event("order", value="price")
+CODES = {views: 0, orders: 1}
+DEFINITIONS = [
+    Count(views, by="item"),
+    Count(views, by="item", window="1h"),
+    Count(views, by=("item", "hour")),
+    Sum(orders, by="item", window="1d"),
+    Mean(orders, by="item", window="7d"),
+    Rate(orders, over_event=views, by="item", window="1d"),
+    Last(orders, by="item"),
+    Since(views, by="item"),
+    Decayed(views, by="item", half_life="12h"),
+]
+USUAL = {"item_order_mean_7d": 2.0, "item_order_rate_1d": 0.1}
+
+half_hours = st.integers(0, 2 * 24 * 9).map(lambda tick: tick * HOUR // 2)
+event = st.tuples(
+    st.integers(0, ITEMS - 1),
+    half_hours,
+    st.sampled_from([0, 0, 1]),
+    st.sampled_from([np.nan, 1.0, 2.5, -4.0]),
+    st.sampled_from([0, 0, 0, 1, 30, 200]),  # hours until it is known
+)
+
+
+def asked(t):
+    nobody = np.zeros((ITEMS, 0), np.float32)
+    everything = Candidates(np.zeros(ITEMS, np.int64), np.arange(ITEMS, dtype=np.int32), nobody, nobody > 0)
+    return Queries(Histories.empty(1), np.array([t])), everything
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(event, max_size=30), st.lists(half_hours, min_size=1, max_size=8))
+def test_the_matrix_equals_the_reader_of_past_moments(stream, moments):
+    items, at, kind, amount, late = np.array(stream, np.float64).reshape(-1, 5).T
+    known = (at + late * HOUR).astype(np.int64)
+    order = np.argsort(known, kind="stable")
+    log = Histories(
+        np.array([0, len(order)]),
+        items[order].astype(np.int32),
+        at[order].astype(np.int64),
+        kind[order].astype(np.int16),
+        amount[order].astype(np.float32),
+        available_at=known[order],
+    )
+    past = ItemBlock(DEFINITIONS, USUAL, as_of(ITEMS, CODES, log))
+    live = LiveItems(ITEMS, CODES, DEFINITIONS)
+    ready = ReadyBlock(DEFINITIONS, USUAL, live)
+    told = 0
+    for t in sorted(moments):
+        upto = int(np.searchsorted(log.available_at, t, side="right"))
+        new = slice(told, upto)
+        live.add(log.items[new], log.at[new], log.event[new], log.value[new])
+        told = upto
+        then, now = past.columns(*asked(t)), ready.columns(*asked(t))
+        assert np.allclose(then, now, rtol=1e-6, atol=1e-6, equal_nan=True), (t, then, now)

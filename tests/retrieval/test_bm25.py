@@ -1,0 +1,101 @@
+"""Words: what only this source promises; the contract suite runs in test_sources."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from shortlist import DeclarationError
+from shortlist.base.histories import Histories
+from shortlist.base.items import Items
+from shortlist.base.queries import Allowed, Queries, Ragged, SearchQuery
+from shortlist.retrieval.bm25 import BM25, spoken_words
+
+FRUIT = Items(
+    pl.DataFrame(
+        {
+            "item": ["a", "b", "c", "d"],
+            "title": ["Royal Gala apple", "Golden apples, very golden", "Anjou pear", None],
+            "tags": [["red", "sweet"], ["yellow"], ["green", "sweet"], []],
+            "price": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
+)
+
+
+def asked(*words: str, history: list[int] | None = None) -> Queries:
+    histories = Histories.from_lists([history or []] * len(words))
+    return Queries(histories, np.full(len(words), 10), search=SearchQuery.from_parts(words=words))
+
+
+def everything(rows: int, items: int = 4) -> Allowed:
+    return Allowed(np.ones(items, bool), Ragged.from_lists([[]] * rows))
+
+
+def search(words: str, **knobs) -> list[str]:
+    fitted = BM25(**knobs).fit(Histories.empty(0), FRUIT)
+    found = fitted.search(fitted.encode(asked(words)), 10, everything(1))
+    return [FRUIT.keys[item] for item in found.items]
+
+
+def test_words_are_found_without_case_accents_and_plural():
+    assert search("APPLE") == ["a", "b"]  # the shorter text first
+    assert search("ápples") == ["a", "b"]
+    assert search("golden apple")[0] == "b"
+    assert search("sweet pears") == ["c", "a"]
+
+
+def test_nothing_is_found_for_words_that_nothing_has():
+    assert search("bicycle") == []
+    assert search("") == []
+
+
+def test_only_the_named_attributes_are_read():
+    assert search("sweet", on=("title",)) == []
+
+
+def test_an_attribute_that_is_not_there_is_named():
+    with pytest.raises(DeclarationError, match="did you mean 'title'"):
+        BM25(on=("titel",)).fit(Histories.empty(0), FRUIT)
+    with pytest.raises(DeclarationError, match="price"):
+        BM25(on=("price",)).fit(Histories.empty(0), FRUIT)
+
+
+def test_without_words_the_history_asks_and_with_words_it_does_not():
+    fitted = BM25().fit(Histories.empty(0), FRUIT)
+    by_history = fitted.search(fitted.encode(asked("", history=[2])), 2, everything(1))
+    assert by_history.items[0] == 2
+    by_words = fitted.search(fitted.encode(asked("golden", history=[2])), 2, everything(1))
+    assert by_words.items.tolist() == [1]
+
+
+def test_new_items_are_found_at_once_and_old_requests_do_not_see_them():
+    fitted = BM25().fit(Histories.empty(0), FRUIT)
+    more = Items(
+        pl.concat(
+            [
+                FRUIT.table,
+                pl.DataFrame({"item": ["e"], "title": ["Sweet pear"], "tags": [["new"]], "price": [5.0]}),
+            ]
+        )
+    )
+    grown = fitted.with_new_items(more, 4)
+    found = grown.search(grown.encode(asked("sweet pear")), 1, everything(1, 5))
+    assert found.items.tolist() == [4]
+    assert fitted.search(fitted.encode(asked("sweet pear")), 1, everything(1)).items.tolist() == [2]
+    assert np.allclose(
+        grown.score(grown.encode(asked("sweet")), np.array([0]), np.array([4], np.int32)) > 0, True
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Apples & Pears", ["apple", "pear"]),
+        ("berries potatoes glass bus gas", ["berry", "potato", "glass", "bus", "gas"]),
+        ("Crème fraîche 3%", ["creme", "fraiche", "3"]),
+        ("牛奶", ["牛奶"]),
+        ("", []),
+    ],
+)
+def test_words_of_a_text(text, words):
+    assert spoken_words(text) == words
