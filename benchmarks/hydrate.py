@@ -235,7 +235,7 @@ def _measure(
     report.claim(
         "hydration, to five takes and one look-up, p50", ours / (TAKES * take + key), "x", at_most=1.0
     )
-    table = features(fetched(), candidates)
+    table = features(fetched(), candidates).numeric
     return int((table == table[0]).all(axis=0).sum()), ours
 
 

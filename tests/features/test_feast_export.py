@@ -110,7 +110,7 @@ def test_feast_gives_the_values_that_are_served(applied, written, features, hist
     scores = np.zeros((len(rows), 1), np.float32)
     candidates = Candidates(rows, np.tile(np.arange(count, dtype=np.int32), people), scores, scores > 0)
     queries = Queries(histories, np.full(people, histories.end))
-    served = dict(zip(features.names, features(queries, candidates).T, strict=True))
+    served = dict(zip(features.names, features(queries, candidates).numeric.T, strict=True))
     spelled = {name.replace("=", "_").replace(" ", "_"): column for name, column in served.items()}
     for reader in (again, again.as_of(histories)):
         kept = dict(zip(reader.names, reader(queries, candidates).T, strict=True))

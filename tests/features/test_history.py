@@ -70,7 +70,7 @@ def read(feature, device=None, at=NOW):
     queries = Queries(LOG.before(moments), moments, CONTEXTS.codes([device and {"device": device}]))
     past = features.as_of(LOG)(queries, everything)[:, 1]
     if at == NOW:
-        assert np.array_equal(past, features(queries, everything)[:, 1], equal_nan=True)
+        assert np.array_equal(past, features(queries, everything).numeric[:, 1], equal_nan=True)
     return [None if np.isnan(x) else pytest.approx(x, rel=1e-6) for x in past.tolist()]
 
 

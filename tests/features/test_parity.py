@@ -244,7 +244,7 @@ class World:
         serving = self.engine.active
         queries = said(self.engine._queries(serving, user), serving.pipeline.features, device)
         features = serving.pipeline.features
-        row = features(queries, everything(features))
+        row = features(queries, everything(features)).numeric
         self.answers.append(Answer(user, device, int(queries.at[0]), row, features))
         self.compare(self.answers[-1])
         self.clock += SECOND

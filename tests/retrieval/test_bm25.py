@@ -9,6 +9,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Ragged, SearchQuery
 from shortlist.retrieval.bm25 import BM25, spoken_words
+from shortlist.system.contracts import TrainingData, TrainingOptions
 
 FRUIT = Items(
     pl.DataFrame(
@@ -32,7 +33,7 @@ def everything(rows: int, items: int = 4) -> Allowed:
 
 
 def search(words: str, **knobs) -> list[str]:
-    fitted = BM25(**knobs).fit(Histories.empty(0), FRUIT)
+    fitted = BM25(**knobs).fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
     found = fitted.search(fitted.encode(asked(words)), 10, everything(1))
     return [FRUIT.keys[item] for item in found.items]
 
@@ -55,13 +56,13 @@ def test_only_the_named_attributes_are_read():
 
 def test_an_attribute_that_is_not_there_is_named():
     with pytest.raises(DeclarationError, match="did you mean 'title'"):
-        BM25(on=("titel",)).fit(Histories.empty(0), FRUIT)
+        BM25(on=("titel",)).fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
     with pytest.raises(DeclarationError, match="price"):
-        BM25(on=("price",)).fit(Histories.empty(0), FRUIT)
+        BM25(on=("price",)).fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
 
 
 def test_without_words_the_history_asks_and_with_words_it_does_not():
-    fitted = BM25().fit(Histories.empty(0), FRUIT)
+    fitted = BM25().fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
     by_history = fitted.search(fitted.encode(asked("", history=[2])), 2, everything(1))
     assert by_history.items[0] == 2
     by_words = fitted.search(fitted.encode(asked("golden", history=[2])), 2, everything(1))
@@ -69,7 +70,7 @@ def test_without_words_the_history_asks_and_with_words_it_does_not():
 
 
 def test_new_items_are_found_at_once_and_old_requests_do_not_see_them():
-    fitted = BM25().fit(Histories.empty(0), FRUIT)
+    fitted = BM25().fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
     more = Items(
         pl.concat(
             [

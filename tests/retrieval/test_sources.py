@@ -7,8 +7,9 @@ from shortlist import ALS, EASE, DeclarationError, ItemKNN, Popular
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries
 from shortlist.retrieval.bm25 import BM25
+from shortlist.system.contracts import TrainingData, TrainingOptions
 from shortlist.testing.sources import SourceContract
-from shortlist.testing.toy import everything, toy_histories, toy_items, toy_queries
+from shortlist.testing.toy import everything, toy_data, toy_histories, toy_items, toy_queries
 
 
 class TestPopular(SourceContract):
@@ -43,7 +44,7 @@ class TestWords(SourceContract):
 
 def test_ease_is_the_solution_of_its_least_squares():
     histories, items = toy_histories(), toy_items()
-    fitted = EASE(regularization=10.0).fit(histories, items)
+    fitted = EASE(regularization=10.0).fit(TrainingData(histories, items), TrainingOptions())
     X = np.zeros((len(histories), len(items)))
     X[histories.rows, histories.items] = 1
 
@@ -62,7 +63,9 @@ def test_ease_is_the_solution_of_its_least_squares():
 
 def test_als_fold_in_reproduces_the_users_of_training():
     histories, items = toy_histories(), toy_items()
-    fitted = ALS(embedding_size=8, epochs=60, half_life=1e9).fit(histories, items)
+    fitted = ALS(embedding_size=8, epochs=60, half_life=1e9).fit(
+        TrainingData(histories, items), TrainingOptions()
+    )
     users = fitted.encode(Queries(histories, np.zeros(len(histories), np.int64)))[1]
     scores = users @ fitted.vectors.T
     X = np.zeros_like(scores)
@@ -72,8 +75,8 @@ def test_als_fold_in_reproduces_the_users_of_training():
 
 def test_popular_window_forgets():
     histories = Histories.from_lists([[0, 0, 0], [1, 1]], [[0, 1, 2], [10**13, 10**13 + 1]])
-    ever = Popular().fit(histories, toy_items())
-    lately = Popular(window="1d").fit(histories, toy_items())
+    ever = Popular().fit(TrainingData(histories, toy_items()), TrainingOptions())
+    lately = Popular(window="1d").fit(TrainingData(histories, toy_items()), TrainingOptions())
     assert ever.order[0] == 0
     assert lately.order[0] == 1
 
@@ -85,7 +88,7 @@ def test_popular_rejects_a_strange_window():
 
 def test_item_knn_prefers_what_follows_to_what_came_before():
     chain = Histories.from_lists([[0, 1, 2]] * 20)
-    fitted = ItemKNN(half_life=1).fit(chain, toy_items())
+    fitted = ItemKNN(half_life=1).fit(TrainingData(chain, toy_items()), TrainingOptions())
     asked = Queries(Histories.from_lists([[1]]), np.array([9]))
     found = fitted.search(fitted.encode(asked), 2, everything(asked))
     assert found.items[0] == 2
@@ -93,15 +96,15 @@ def test_item_knn_prefers_what_follows_to_what_came_before():
 
 @pytest.mark.parametrize("pairs", [10, 100_000_000])
 def test_item_knn_in_blocks_equals_item_knn_at_once(pairs, monkeypatch):
-    whole = ItemKNN().fit(toy_histories(), toy_items()).weights.toarray()
+    whole = ItemKNN().fit(toy_data(), TrainingOptions()).weights.toarray()
     monkeypatch.setattr("shortlist.retrieval.item_knn.PAIRS_AT_ONCE", pairs)
-    assert np.allclose(ItemKNN().fit(toy_histories(), toy_items()).weights.toarray(), whole)
+    assert np.allclose(ItemKNN().fit(toy_data(), TrainingOptions()).weights.toarray(), whole)
 
 
 def test_als_in_groups_equals_als_at_once(monkeypatch):
     queries = toy_queries()
-    whole = ALS(embedding_size=4).fit(toy_histories(), toy_items())
+    whole = ALS(embedding_size=4).fit(toy_data(), TrainingOptions())
     monkeypatch.setattr("shortlist.retrieval.als.CELLS_AT_ONCE", 50)
-    parts = ALS(embedding_size=4).fit(toy_histories(), toy_items())
+    parts = ALS(embedding_size=4).fit(toy_data(), TrainingOptions())
     assert np.allclose(whole.vectors, parts.vectors, atol=1e-4)
     assert np.allclose(whole.encode(queries)[1], parts.encode(queries)[1], atol=1e-3)

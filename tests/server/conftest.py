@@ -27,6 +27,7 @@ from shortlist.rules.already_seen import AlreadySeen
 from shortlist.server.server import running
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
+from shortlist.system.contracts import Examples, TrainingData, TrainingOptions
 from shortlist.system.entity import Entity
 from shortlist.system.event import Event, Objective
 from shortlist.system.system import System
@@ -76,7 +77,10 @@ def people(seed: int) -> Histories:
 def pipeline(seed: int) -> Pipeline:
     """What the system learns from ``people``."""
     items, histories = films(), people(seed)
-    sources = tuple(SourceSlot(s.name, s.quota, s.fit(histories, items)) for s in system.sources)
+    sources = tuple(
+        SourceSlot(s.name, s.quota, s.fit(TrainingData(histories, items), TrainingOptions()))
+        for s in system.sources
+    )
     retrieval = Pipeline(
         items=items,
         events=("rating", "click"),
@@ -91,10 +95,10 @@ def pipeline(seed: int) -> Pipeline:
         histories.before(np.full(40, YEAR_2020 + 6_000_000)), np.full(40, YEAR_2020 + 6_000_000)
     )
     work = retrieval.run_until(queries, 1, until=hydrate)
-    features = retrieval.features(queries, work.candidates)
+    inputs = retrieval.features(queries, work.candidates)
     same_genre = (work.candidates.items % 3 == work.candidates.rows % 3).astype(np.float32)
     labels = np.stack([same_genre, np.roll(same_genre, 1)], axis=1)
-    ranker = LogisticRegression().fit(features, labels, retrieval.features.names)
+    ranker = LogisticRegression().fit(Examples(inputs, labels), TrainingOptions())
     return Pipeline(**{**vars(retrieval), "ranker": ranker})
 
 

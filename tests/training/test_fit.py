@@ -44,9 +44,8 @@ system = System(
 def test_examples_are_the_pipelines_own_candidates():
     split = by_share(toy_histories())
     pipeline = fit_sources(system, toy_items(), split.train, {})
-    features, labels, names = build_examples(
-        system, pipeline, of_people(system, toy_items(), toy_histories(), split)
-    )
+    examples = build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))
+    features, labels, names = examples.inputs.numeric, examples.labels, examples.inputs.names
     assert features.shape == (len(labels), len(names))
     assert labels.shape[1] == 2
     assert set(np.unique(labels)) == {0.0, 1.0}
@@ -63,23 +62,21 @@ def test_examples_know_nothing_of_what_came_after():
     changed = Histories(
         later.offsets, ((later.items + 5) % ITEMS).astype(np.int32), later.at, later.event, later.value
     )
-    before, labels, _ = build_examples(
-        system, pipeline, of_people(system, toy_items(), toy_histories(), split)
-    )
-    after, other_labels, _ = build_examples(
+    before = build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))
+    after = build_examples(
         system, pipeline, of_people(system, toy_items(), toy_histories(), replace(split, test=changed))
     )
-    assert np.array_equal(before, after, equal_nan=True)
-    assert not np.array_equal(labels, other_labels)
+    assert np.array_equal(before.inputs.numeric, after.inputs.numeric, equal_nan=True)
+    assert not np.array_equal(before.labels, after.labels)
 
 
 def test_people_are_sampled_where_examples_would_be_too_many(monkeypatch):
     split = by_share(toy_histories())
     pipeline = fit_sources(system, toy_items(), split.train, {})
-    whole = len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))[0])
+    whole = len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split)))
     monkeypatch.setattr("shortlist.training.fit.EXAMPLES", 600)
     assert (
-        len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))[0])
+        len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split)))
         < whole / 2
     )
 

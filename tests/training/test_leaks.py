@@ -54,10 +54,9 @@ def with_hints(before: int, late: int) -> Histories:
 def examples(log: Histories, split):
     """Features by name, and labels, as ``fit`` builds them."""
     early = fit_sources(system, toy_items(), split.train, {})
-    values, targets, names = build_examples(
-        system, early.as_of(log), of_people(system, toy_items(), log, split)
-    )
-    return {name: values[:, place] for place, name in enumerate(names)}, targets[:, 0]
+    examples = build_examples(system, early.as_of(log), of_people(system, toy_items(), log, split))
+    columns = dict(zip(examples.inputs.names, examples.inputs.numeric.T, strict=True))
+    return columns, examples.labels[:, 0]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from shortlist.features.stored import from_data, to_data
 from shortlist.features.taste import TasteBlock
 from shortlist.features.user import UserBlock
 from shortlist.features.words import named
+from shortlist.system.contracts import RankerInputs
 from shortlist.system.event import Event
 from shortlist.system.feast import FeastView
 from shortlist.system.features import (
@@ -136,8 +137,10 @@ class Features:
         """The readers of now, to which a server tells what happens."""
         return self.readers if isinstance(self.readers, LiveItems) else None
 
-    def __call__(self, queries: Queries, candidates: Candidates, degraded: list[str] | None = None) -> Floats:
-        """float32[candidates, names].
+    def __call__(
+        self, queries: Queries, candidates: Candidates, degraded: list[str] | None = None
+    ) -> RankerInputs:
+        """What rankers see of the candidates.
 
         Raises UnavailableError where a block cannot answer; with ``degraded`` its columns are missing instead,
         and the list is told.
@@ -145,9 +148,10 @@ class Features:
         past = queries.histories
         if past.at.max(initial=0) >= queries.at.min(initial=1):
             queries = replace(queries, histories=past.before(queries.at))
-        return np.concatenate(
+        numeric = np.concatenate(
             [_columns(block, queries, candidates, degraded) for block in self.blocks], axis=1
         )
+        return RankerInputs(numeric, self.names, candidates.rows, candidates.items, queries)
 
     def save(self, folder: Path) -> None:
         """The facts; readers are started again from the histories beside them."""

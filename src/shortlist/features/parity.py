@@ -69,7 +69,7 @@ def compare(features: Features, histories: Histories, moments: int = 24) -> Pari
             was = Queries(whose.before(at), at, context)
             served = Queries(_served(log, rows, told & (log.at < t), learned), at, context)
             candidates = _each_with_each(len(rows), items, len(facts.sources))
-            before, after = past(was, candidates), now(served, candidates)
+            before, after = past(was, candidates).numeric, now(served, candidates).numeric
             compared += before.size
             same = np.isclose(before, after, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
             for place, column in np.argwhere(~same)[:1]:

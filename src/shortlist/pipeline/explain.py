@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from shortlist.base.types import Mask, Positions
 from shortlist.pipeline.explanation import Explanation
 from shortlist.pipeline.path import PathState, Pipeline, arrange, hydrate, rank
 from shortlist.rules.where import where_mask
+from shortlist.system.contracts import ExplainsPredictions
 
 TOLD = 3  # contributions named in the sentence
 
@@ -37,8 +38,16 @@ def explain(
     own.candidates = Candidates(np.zeros(len(items), np.int64), items, found.astype(np.float32), found)
     hydrate(pipeline, own)
     model = pipeline.ranker
-    probabilities = model.predict(own.features) if model else np.zeros((len(items), 0), np.float32)
-    contributions = model.contributions(own.features) if model else None
+    inputs, explainer = own.inputs, cast(object, model)
+    if model is not None and inputs is not None:
+        probabilities = model.predict(inputs)
+    else:
+        probabilities = np.zeros((len(items), 0), np.float32)
+    contributions = (
+        explainer.contributions(inputs)
+        if inputs is not None and isinstance(explainer, ExplainsPredictions)
+        else None
+    )
     explanations = []
     for i, item in enumerate(items.tolist()):
         parts = {}
@@ -56,7 +65,7 @@ def explain(
             "dropped": _dropped(pipeline, queries, item, where, live),
             "probabilities": _named(pipeline.objectives, probabilities[i]) if model else {},
             "value": float(probabilities[i] @ pipeline.weights) if model else None,
-            "features": _named(pipeline.features.names, own.features[i]) if model else {},
+            "features": _named(inputs.names, inputs.numeric[i]) if inputs is not None else {},
             "contributions": parts,
         }
         explanations.append(Explanation(**facts, sentence=_sentence(facts, n)))

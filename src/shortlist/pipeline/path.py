@@ -29,7 +29,16 @@ from shortlist.features.features import Features
 from shortlist.pipeline.merge import fill_in, merged
 from shortlist.pipeline.slate import Slates, Stage
 from shortlist.rules.where import where_mask
-from shortlist.system.contracts import FittedFilter, FittedOrder, FittedRanker, FittedSource
+from shortlist.system.contracts import (
+    DescribesCandidates,
+    ExplainsWithHistory,
+    FittedFilter,
+    FittedOrder,
+    FittedRanker,
+    FittedSource,
+    GrowsWithCatalogue,
+    RankerInputs,
+)
 
 StageFunction = Callable[["Pipeline", "PathState"], None]
 AT_ONCE = 256  # queries that go through the stages together; bounds the memory of large batches
@@ -50,10 +59,10 @@ class SourceSlot:
 
     def with_new_items(self, items: Items, known: int) -> SourceSlot:
         """In the same place of a pipeline whose catalogue goes on after ``known`` items."""
-        fitted = self.fitted.with_new_items(items, known) if self.known is None else None
-        if fitted is None:
+        fitted = self.fitted
+        if self.known is not None or not isinstance(fitted, GrowsWithCatalogue):
             return replace(self, known=known if self.known is None else self.known)
-        return replace(self, fitted=fitted)
+        return replace(self, fitted=fitted.with_new_items(items, known))
 
     def score(self, encoded: Any, rows: Rows, items: Positions) -> Floats:
         """Its score of each pair; NaN for items that it does not know."""
@@ -207,7 +216,7 @@ class PathState:
     encoded: dict[int, Any] = field(default_factory=dict)  # place of a source -> what it made of the queries
     retrieved: dict[int, Retrieved] = field(default_factory=dict)
     candidates: Candidates = NOTHING
-    features: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    inputs: RankerInputs | None = None  # what the ranker sees of the candidates
     probabilities: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     values: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     trace: list[Stage] = field(default_factory=list)
@@ -226,7 +235,6 @@ class PathState:
         """Go on with the candidates at the given places, in that order."""
         self.candidates = self.candidates.take(which)
         self.values = self.values[which]
-        self.features = self.features[which] if len(self.features) else self.features
         self.probabilities = self.probabilities[which] if len(self.probabilities) else self.probabilities
 
 
@@ -288,14 +296,15 @@ def hydrate(pipeline: Pipeline, state: PathState) -> None:
             scores[:, place] = source.score(encoded, rows, items)
     state.candidates = replace(state.candidates, scores=scores)
     if pipeline.ranker is not None:
-        state.features = pipeline.features(state.queries, state.candidates, state.degraded)
+        state.inputs = pipeline.features(state.queries, state.candidates, state.degraded)
 
 
 def rank(pipeline: Pipeline, state: PathState) -> None:
     """A probability for each objective, and from those and their weights one value; best first."""
     state.probabilities = np.zeros((len(state.candidates), 0), np.float32)
     if pipeline.ranker is not None:
-        state.probabilities = pipeline.ranker.predict(state.features)
+        assert state.inputs is not None
+        state.probabilities = pipeline.ranker.predict(state.inputs)
         state.values = state.probabilities @ pipeline.weights
     elif state.given is not None:
         state.values = np.nan_to_num(state.candidates.scores).sum(axis=1)
@@ -325,8 +334,9 @@ def because(pipeline: Pipeline, state: PathState) -> Positions:
     reasons = np.full(len(rows), -1, np.int32)
     for place, encoded in state.encoded.items():
         open_ = np.flatnonzero((reasons < 0) & state.candidates.retrieved_by[:, place])
-        if len(open_):
-            reasons[open_] = pipeline.sources[place].fitted.because(encoded, rows[open_], items[open_])
+        fitted = pipeline.sources[place].fitted
+        if len(open_) and isinstance(fitted, ExplainsWithHistory):
+            reasons[open_] = fitted.because(encoded, rows[open_], items[open_])
     return reasons
 
 
@@ -336,7 +346,7 @@ def reasons(pipeline: Pipeline, state: PathState) -> tuple[str, ...]:
     phrases: list[list[str]] = [[] for _ in rows]
     for place, encoded in state.encoded.items():
         fitted = pipeline.sources[place].fitted
-        if type(fitted).describe is FittedSource.describe:
+        if not isinstance(fitted, DescribesCandidates):
             continue
         mine = np.flatnonzero(found[:, place])
         said = fitted.describe(encoded, rows[mine], items[mine])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,7 +11,7 @@ import numpy as np
 from shortlist.base.files import read_json, write_json
 from shortlist.base.optional import require
 from shortlist.base.types import Floats
-from shortlist.system.contracts import FittedRanker, Ranker
+from shortlist.system.contracts import Examples, FittedRanker, Ranker, RankerInputs, TrainingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +30,9 @@ class CatBoost(Ranker):
     learning_rate: float = field(default=0.08, metadata={"doc": "how much each tree may say"})
     regularization: float = field(default=3.0, metadata={"doc": "L2 penalty on leaves"})
 
-    def fit(self, features: Floats, labels: Floats, names: Sequence[str], *, seed: int = 0) -> FittedCatBoost:
+    def fit(self, examples: Examples, options: TrainingOptions) -> FittedCatBoost:
         """Learn; an objective that never or always holds becomes a constant."""
+        features, labels, names = examples.inputs.numeric, examples.labels, examples.inputs.names
         catboost = require("catboost", extra="catboost", why="the ranker CatBoost")
         models: list[Any] = []
         for label in labels.T:
@@ -45,7 +45,7 @@ class CatBoost(Ranker):
                 depth=self.depth,
                 learning_rate=self.learning_rate,
                 l2_leaf_reg=self.regularization,
-                random_seed=seed,
+                random_seed=options.seed,
                 loss_function="Logloss",
                 allow_writing_files=False,
                 verbose=False,
@@ -60,8 +60,9 @@ class FittedCatBoost(FittedRanker):
     def __init__(self, models: list[Any]) -> None:
         self.models = models
 
-    def predict(self, features: Floats) -> Floats:
+    def predict(self, inputs: RankerInputs) -> Floats:
         """The models' probabilities, on one thread: a request has few candidates."""
+        features = inputs.numeric
         columns = [
             np.full(len(features), model)
             if isinstance(model, float)
@@ -72,8 +73,9 @@ class FittedCatBoost(FittedRanker):
         ]
         return np.stack(columns, axis=1).astype(np.float32)
 
-    def contributions(self, features: Floats) -> Floats:
+    def contributions(self, inputs: RankerInputs) -> Floats:
         """SHAP values of the trees (Lundberg et al., Nature Machine Intelligence 2020)."""
+        features = inputs.numeric
         catboost = require("catboost", extra="catboost", why="the ranker CatBoost")
         parts = np.zeros((len(features), len(self.models), features.shape[1]), np.float32)
         for o, model in enumerate(self.models):

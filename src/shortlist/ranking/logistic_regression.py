@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
@@ -11,7 +10,7 @@ import numpy as np
 
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.types import Floats
-from shortlist.system.contracts import FittedRanker, Ranker
+from shortlist.system.contracts import Examples, FittedRanker, Ranker, RankerInputs, TrainingOptions
 
 CLIP = 8.0  # standard deviations; beyond, a feature says nothing new
 
@@ -30,15 +29,9 @@ class LogisticRegression(Ranker):
     regularization: float = field(default=1.0, metadata={"doc": "L2 penalty on standardised coefficients"})
     epochs: int = field(default=200, metadata={"doc": "iterations of the solver at most"})
 
-    def fit(
-        self,
-        features: Floats,
-        labels: Floats,
-        names: Sequence[str],  # noqa: ARG002
-        *,
-        seed: int = 0,
-    ) -> FittedLogisticRegression:
+    def fit(self, examples: Examples, options: TrainingOptions) -> FittedLogisticRegression:
         """Learn with scikit-learn's L-BFGS; an objective that never or always holds becomes a constant."""
+        features, labels = examples.inputs.numeric, examples.labels
         from sklearn.linear_model import LogisticRegression as Solver
 
         X = _expand(features)
@@ -56,7 +49,7 @@ class LogisticRegression(Ranker):
         for o, label in enumerate(labels.T):
             share = float(label.mean()) if len(label) else 0.0
             if 0.0 < share < 1.0:
-                solver = Solver(C=1.0 / self.regularization, max_iter=self.epochs, random_state=seed)
+                solver = Solver(C=1.0 / self.regularization, max_iter=self.epochs, random_state=options.seed)
                 solver.fit(Z, label > 0.5)
                 model.weights[o], model.bias[o] = solver.coef_[0], solver.intercept_[0]
             else:
@@ -80,17 +73,17 @@ class FittedLogisticRegression(FittedRanker):
         Z: Floats = np.clip(np.nan_to_num((_expand(features) - self.mean) / self.scale), -CLIP, CLIP)
         return Z
 
-    def predict(self, features: Floats) -> Floats:
+    def predict(self, inputs: RankerInputs) -> Floats:
         """The logistic function of the weighted sum."""
         # einsum sums each candidate on its own, so a score does not depend on its neighbours
-        logits = np.einsum("cf,of->co", self.standardised(features), self.weights) + self.bias
+        logits = np.einsum("cf,of->co", self.standardised(inputs.numeric), self.weights) + self.bias
         probabilities: Floats = (1.0 / (1.0 + np.exp(-logits))).astype(np.float32)
         return probabilities
 
-    def contributions(self, features: Floats) -> Floats:
+    def contributions(self, inputs: RankerInputs) -> Floats:
         """Weight × input, the two shapes of a feature added up."""
-        parts = self.standardised(features)[:, None, :] * self.weights
-        half = features.shape[1]
+        parts = self.standardised(inputs.numeric)[:, None, :] * self.weights
+        half = inputs.numeric.shape[1]
         total: Floats = parts[:, :, :half] + parts[:, :, half:]
         return total
 

@@ -11,13 +11,12 @@ from scipy import sparse
 
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.index import VectorIndex
 from shortlist.retrieval._interactions import matrix, recency, strongest
-from shortlist.system.contracts import FittedSource, Source
+from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
 CELLS_AT_ONCE = 8_000_000  # dense floats held while solving; 32 MB
 ASKING = 128  # users whose searches the index is tuned by: they are not spread as the items are
@@ -41,8 +40,9 @@ class ALS(Source):
     unobserved_weight: float = field(default=0.3, metadata={"doc": "pull of what did not happen, against 1"})
     half_life: float = field(default=20.0, metadata={"doc": "events after which a past event counts half"})
 
-    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedALS:
+    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedALS:
         """Learn item vectors, float32[items, embedding_size]."""
+        histories, items, seed = data.histories, data.items, options.seed
         X = matrix(histories, len(items))
         shape = (len(items), self.embedding_size)
         rng = np.random.default_rng(seed)

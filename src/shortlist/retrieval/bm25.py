@@ -16,13 +16,12 @@ from scipy import sparse
 from shortlist.base.columns import ITEM
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import load_array, read_json, save_arrays, write_json
-from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.top import top_of_lists
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
-from shortlist.system.contracts import FittedSource, Source
+from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
 K1, B = 1.2, 0.75  # how soon a repeated word counts no more, and how much long texts pay
 LATELY = 5  # newest items of a history that stand for a query without words
@@ -40,8 +39,9 @@ class BM25(Source):
 
     on: Sequence[str] = field(default=(), metadata={"doc": "attributes that are read; none: all with words"})
 
-    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedBM25:  # noqa: ARG002
+    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedBM25:  # noqa: ARG002
         """Count words. Raises DeclarationError where an attribute is not there or holds no words."""
+        items = data.items
         texts = [name for name, kind in items.table.schema.items() if _is_text(kind) and name != ITEM]
         for name in self.on:
             if name not in texts:

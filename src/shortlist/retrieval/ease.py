@@ -11,12 +11,11 @@ from scipy import linalg
 
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.top import top
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.retrieval._interactions import matrix, recency, strongest
-from shortlist.system.contracts import FittedSource, Source
+from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +33,9 @@ class EASE(Source):
         default=10_000, metadata={"doc": "most popular items it knows; 4 bytes × its square"}
     )
 
-    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedEASE:  # noqa: ARG002
+    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedEASE:  # noqa: ARG002
         """Learn item-to-item weights, float32[known, known]."""
+        histories, items = data.histories, data.items
         counts = np.bincount(histories.items, minlength=len(items))
         known = np.sort(np.argsort(-counts, kind="stable")[: self.max_items]).astype(np.int32)
         known = known[counts[known] > 0]

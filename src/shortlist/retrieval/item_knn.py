@@ -12,12 +12,11 @@ from scipy import sparse
 
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.top import top_of_lists
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.retrieval._interactions import matrix, recency, strongest
-from shortlist.system.contracts import FittedSource, Source
+from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
 PAIRS_AT_ONCE = 30_000_000  # bounds memory while counting; about 1 GB
 SMOOTHING = 5.0  # added to item counts, so that rare items do not win by chance
@@ -38,8 +37,9 @@ class ItemKNN(Source):
     popularity_penalty: float = field(default=0.4, metadata={"doc": "0 favours popular items, 1 rare ones"})
     history: int = field(default=50, metadata={"doc": "newest events of a query that count"})
 
-    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedItemKNN:  # noqa: ARG002
+    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedItemKNN:  # noqa: ARG002
         """Learn a sparse neighbour matrix, ``neighbours`` entries a row."""
+        histories, items = data.histories, data.items
         count = len(items)
         popularity = np.bincount(histories.items, minlength=count) + SMOOTHING
         pairs = len(histories.items) * self.window

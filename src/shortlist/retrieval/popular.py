@@ -10,12 +10,10 @@ import numpy as np
 
 from shortlist.base.durations import microseconds
 from shortlist.base.files import load_array, save_arrays
-from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.top import walk
 from shortlist.base.types import Floats, Positions, Rows
-from shortlist.system.contracts import FittedSource, Source
+from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +29,9 @@ class Popular(Source):
         super().__post_init__()
         microseconds(self.window)
 
-    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedPopular:  # noqa: ARG002
+    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedPopular:  # noqa: ARG002
         """Count events."""
+        histories, items = data.histories, data.items
         ever = np.bincount(histories.items, minlength=len(items))
         window = microseconds(self.window)
         if window is None or not len(histories.at):

@@ -11,14 +11,20 @@ import numpy as np
 
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import read_json, write_json
-from shortlist.base.histories import Histories
 from shortlist.base.items import PICTURES, Items
 from shortlist.base.progress import detail
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
 from shortlist.index import VectorIndex
-from shortlist.system.contracts import Encoder, FittedEncoder, FittedSource, Source
+from shortlist.system.contracts import (
+    Encoder,
+    FittedEncoder,
+    FittedSource,
+    Source,
+    TrainingData,
+    TrainingOptions,
+)
 from shortlist.system.knobs import load_class, path_of
 from shortlist.vision.encoders.embed import embed
 from shortlist.vision.encoders.pretrained import EfficientNetLite0
@@ -42,11 +48,12 @@ class Visual(Source):
         default=None, metadata={"doc": "what the catalogue teaches the encoder"}
     )
 
-    def fit(self, histories: Histories, items: Items, *, seed: int = 0) -> FittedVisual:  # noqa: ARG002
+    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedVisual:
         """Tune the encoder where that is declared, embed every picture, index the vectors.
 
         Raises DeclarationError where the attribute holds no pictures; MissingExtraError.
         """
+        items, seed = data.items, options.seed
         columns = [name for name, kind in items.table.schema.items() if kind == PICTURES]
         if self.on not in columns:
             raise DeclarationError(

@@ -91,3 +91,21 @@ class Match:
     name: str
     by: str
     weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label made from the catalogue's own columns, for systems without sources that judge items: moderation, quality.
+
+    ``when`` sees the item's attributes: ``Label("hateful", pl.col("verdict") == "hate")``. What it reads is the
+    answer, so no feature is made of it. ``weight`` is its part in the value model.
+    """
+
+    name: str
+    when: pl.Expr
+    weight: float = 1.0
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The attributes that decide it."""
+        return frozenset(self.when.meta.root_names())

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from shortlist.base.queries import Retrieved
-from shortlist.system.contracts import FittedSource, Source
-from shortlist.testing.toy import ITEMS, everything, restricted, toy_histories, toy_items, toy_queries
+from shortlist.system.contracts import ExplainsWithHistory, FittedSource, Source, TrainingOptions
+from shortlist.testing.toy import ITEMS, everything, restricted, toy_data, toy_histories, toy_queries
 
 N = 7
 
@@ -22,7 +22,7 @@ class SourceContract:
 
     def fitted(self) -> FittedSource:
         """The source, fitted on the toy world."""
-        return self.source.fit(toy_histories(), toy_items(), seed=3)
+        return self.source.fit(toy_data(), TrainingOptions(seed=3))
 
     def test_returns_at_most_n_of_each_row_best_first_and_none_twice(self) -> None:
         queries = toy_queries()
@@ -94,6 +94,8 @@ class SourceContract:
         fitted = self.fitted()
         encoded = fitted.encode(queries)
         found = fitted.search(encoded, N, everything(queries))
+        if not isinstance(fitted, ExplainsWithHistory):
+            return
         reasons = fitted.because(encoded, found.rows, found.items)
         for row, reason in zip(found.rows, reasons, strict=True):
             own = queries.histories.take(np.array([row])).items
@@ -114,7 +116,7 @@ class SourceContract:
 
     def test_learns_from_nothing(self) -> None:
         nobody = toy_histories(rows=0)
-        fitted = self.source.fit(nobody, toy_items())
+        fitted = self.source.fit(toy_data(nobody), TrainingOptions())
         queries = toy_queries()
         found = fitted.search(fitted.encode(queries), N, everything(queries))
         assert np.isfinite(found.scores).all()

@@ -9,6 +9,7 @@ from shortlist.base.columns import DAY
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Ragged
+from shortlist.system.contracts import TrainingData
 
 ITEMS = 40  # the first half is of one kind, the second of the other
 PEOPLE = 120
@@ -62,3 +63,10 @@ def everything(queries: Queries) -> Allowed:
 def restricted(queries: Queries) -> Allowed:
     """Every third item is forbidden to everybody, and each row's own history to that row."""
     return Allowed(np.arange(ITEMS) % 3 > 0, Ragged(queries.histories.offsets, queries.histories.items))
+
+
+def toy_data(histories: Histories | None = None, items: Items | None = None) -> TrainingData:
+    """What components are fitted on: the toy world, or parts of your own."""
+    return TrainingData(
+        toy_histories() if histories is None else histories, toy_items() if items is None else items
+    )

@@ -27,6 +27,7 @@ from shortlist.evaluation.verdict import verdict
 from shortlist.features.words import named
 from shortlist.pipeline.path import Pipeline, SourceSlot
 from shortlist.retrieval.popular import Popular
+from shortlist.system.contracts import TrainingData, TrainingOptions
 from shortlist.system.system import System
 from shortlist.training.fit import Tell, Trained, build_examples, fit
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
@@ -101,7 +102,7 @@ def _lineup(system: System, trained: Trained, learned: TrainTestTask) -> list[tu
     bare = replace(trained.retrieval, order=())
     line = []
     if system.events:
-        counted = Popular().fit(learned.histories, bare.items)
+        counted = Popular().fit(TrainingData(learned.histories, bare.items), TrainingOptions())
         baseline = replace(bare, sources=(SourceSlot(BASELINE, 200, counted),))
         line.append((_Entry(BASELINE, "baseline", None, 0, "counts"), baseline))
     for source in bare.sources:
@@ -153,16 +154,18 @@ def _with_scoring(
     system: System, models: list[EvaluatedModel], trained: Trained, learned: TrainTestTask
 ) -> list[EvaluatedModel]:
     """Judge each ranker's probabilities on the candidates of the newer part."""
-    features, targets, _ = build_examples(system, trained.retrieval.as_of(learned.log), learned)
+    examples = build_examples(system, trained.retrieval.as_of(learned.log), learned)
     judged = []
     for model in models:
         if model.kind == "pipeline":
             ranker = trained.rankers[model.name].ranker
             assert ranker is not None
-            probabilities = ranker.predict(features)
+            probabilities = ranker.predict(examples.inputs)
             scoring: dict[str, Scoring] = {
                 objective.name: score(
-                    probabilities[:, o], targets[:, o], threshold=float(targets[:, o].mean()) or 0.5
+                    probabilities[:, o],
+                    examples.labels[:, o],
+                    threshold=float(examples.labels[:, o].mean()) or 0.5,
                 )
                 for o, objective in enumerate(system.objectives)
             }

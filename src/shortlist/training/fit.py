@@ -22,6 +22,7 @@ from shortlist.base.threads import one_thread
 from shortlist.base.types import Floats
 from shortlist.features.features import Features
 from shortlist.pipeline.path import AT_ONCE, Pipeline, SourceSlot, hydrate
+from shortlist.system.contracts import Examples, RankerInputs, TrainingData, TrainingOptions
 from shortlist.system.system import System
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
 
@@ -53,7 +54,7 @@ def fit(
     nothing can be learned.
     """
     seconds: dict[str, float] = {}
-    examples: tuple[Floats, Floats, list[str]] | None = None
+    examples: Examples | None = None
     if system.rankers:
         learned = train_test_task(system, items, histories)
         early = fit_sources(system, learned.items, learned.histories, seconds, tell, contexts)
@@ -67,10 +68,10 @@ def fit(
         assert examples is not None
         tell(f"learning {ranker.name}")
         start = perf_counter()
-        fitted = ranker.fit(*examples, seed=system.seed)
+        fitted = ranker.fit(examples, TrainingOptions(seed=system.seed))
         seconds[ranker.name] = perf_counter() - start
         rankers[ranker.name] = replace(retrieval, ranker=fitted)
-    return Trained(retrieval, rankers, seconds, len(examples[0]) if examples else 0)
+    return Trained(retrieval, rankers, seconds, len(examples) if examples else 0)
 
 
 def fit_sources(
@@ -82,11 +83,12 @@ def fit_sources(
     contexts: Contexts = NO_CONTEXTS,
 ) -> Pipeline:
     """A pipeline without a ranker. Adds each source's training time to ``seconds``."""
-    placed = []
+    data = TrainingData(histories, items, objectives=system.objectives, contexts=contexts)
+    options, placed = TrainingOptions(seed=system.seed), []
     for source in system.sources:
         tell(f"learning {source.name}")
         start = perf_counter()
-        placed.append(SourceSlot(source.name, source.quota, source.fit(histories, items, seed=system.seed)))
+        placed.append(SourceSlot(source.name, source.quota, source.fit(data, options)))
         seconds[source.name] = perf_counter() - start
     return Pipeline(
         items=items,
@@ -107,10 +109,8 @@ def most_popular(histories: Histories, items: Items) -> np.ndarray:
     return np.argsort(-counts, kind="stable").astype(np.int32)
 
 
-def build_examples(
-    system: System, pipeline: Pipeline, learned: TrainTestTask
-) -> tuple[Floats, Floats, list[str]]:
-    """Features float32[examples, features], labels float32[examples, objectives], and the features' names.
+def build_examples(system: System, pipeline: Pipeline, learned: TrainTestTask) -> Examples:
+    """What rankers learn from.
 
     One example for each candidate that ``pipeline`` retrieves for a row of ``learned`` for which anything
     turned out right; rows are sampled by the System's seed where that gives more than EXAMPLES.
@@ -125,15 +125,25 @@ def build_examples(
     askers = np.sort(np.random.default_rng(system.seed).permutation(askers)[:most])
     count = np.int64(len(pipeline.items))
     keys = right.rows * count + right.items
-    features, targets = [], []
+    numeric, groups, items, targets = [], [], [], []
     with one_thread():
         for first in range(0, len(askers), AT_ONCE):
             rows = askers[first : first + AT_ONCE]
             queries = learned.queries(rows)
             state = pipeline.run_until(queries, 1, until=hydrate)
-            features.append(pipeline.features(queries, state.candidates))
+            inputs = pipeline.features(queries, state.candidates)
+            numeric.append(inputs.numeric)
+            groups.append(inputs.rows + first)
+            items.append(inputs.items)
             targets.append(_targets(state.candidates, rows, keys, learned.achieved, count))
-    return np.concatenate(features), np.concatenate(targets), list(pipeline.features.names)
+    columns = (
+        np.concatenate(numeric),
+        pipeline.features.names,
+        np.concatenate(groups),
+        np.concatenate(items),
+    )
+    objectives = tuple(objective.name for objective in system.objectives)
+    return Examples(RankerInputs(*columns), np.concatenate(targets), objectives)
 
 
 def _targets(
