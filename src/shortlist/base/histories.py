@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -149,6 +149,25 @@ class Histories:
             users,
         )
 
+    def of_users(self, users: AnyArray) -> Histories:
+        """The same rows, each of the user whose key is in ``users``, str[rows]."""
+        return replace(self, users=users)
+
+    @classmethod
+    def stacked(cls, parts: Sequence[Histories]) -> Histories:
+        """The rows of all parts, one after the other. A column that only some have is missing in the others."""
+        if len(parts) == 1:
+            return parts[0]
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate([part.lengths for part in parts]))])
+        flat = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _FLAT}
+        return cls(
+            offsets.astype(np.int64),
+            **flat,
+            available_at=_stacked(parts, "available_at", lambda part: part.at),
+            context=_stacked(parts, "context", _no_context(parts)),
+            users=_stacked(parts, "users", lambda part: np.full(len(part), None, object)),
+        )
+
     def ordered(self, order: AnyArray) -> Histories:
         """The same rows with their events in another order; an event must stay in its row."""
         return self._with(self.offsets, order, self.users)
@@ -157,3 +176,22 @@ class Histories:
         """The same events with ``items`` replaced through ``positions``; those mapped to -1 are left out."""
         moved = replace(self, items=positions[self.items].astype(np.int32))
         return moved.where(moved.items >= 0)
+
+
+_FLAT = ("items", "at", "event", "value")
+
+
+def _no_context(parts: Sequence[Histories]) -> Callable[[Histories], AnyArray]:
+    width = max((part.context.shape[1] for part in parts if part.context is not None), default=0)
+    return lambda part: np.full((len(part.items), width), -1, np.int16)
+
+
+def _stacked(
+    parts: Sequence[Histories], name: str, default: Callable[[Histories], AnyArray]
+) -> AnyArray | None:
+    """An optional column of all parts; None where none of them has it."""
+    columns = [getattr(part, name) for part in parts]
+    if all(column is None for column in columns):
+        return None
+    filled = [default(part) if column is None else column for part, column in zip(parts, columns, strict=True)]
+    return np.concatenate(filled)

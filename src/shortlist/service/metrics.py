@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus.
+"""What is counted, for Prometheus.
 
 With several worker processes each counts into files of the folder that ``PROMETHEUS_MULTIPROC_DIR`` names,
 and any of them answers with the sums; ``server`` sets that up.
@@ -7,6 +7,7 @@ and any of them answers with the sums; ``server`` sets that up.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,7 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from shortlist.pipeline.slate import Slates
+from shortlist.pipeline.slate import Stage
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each counter that nobody asked for
 
@@ -64,21 +65,21 @@ class Metrics:
             "shortlist_release", "The release that serves.", registry=registry, multiprocess_mode="mostrecent"
         )
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def responded(self, route: str, status: int, seconds: float) -> None:
         """Count a request."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def walked(self, slates: Slates) -> None:
-        """Count what each stage of the path did."""
-        for stage in slates.stages:
+    def answered_stages(self, stages: Iterable[Stage], degraded: Sequence[str]) -> None:
+        """Count what each stage of a request did, and what was left out."""
+        for stage in stages:
             self._stage_seconds.labels(stage.name).inc(stage.ms / 1000)
             self._candidates.labels(stage.name, "in").inc(stage.before)
             self._candidates.labels(stage.name, "out").inc(stage.after)
-        if slates.degraded:
+        if degraded:
             self._degraded.inc()
 
-    def accepted(self, is_new: list[bool]) -> None:
+    def accepted(self, is_new: Sequence[bool]) -> None:
         """Count posted events."""
         self._events.labels("new").inc(sum(is_new))
         self._events.labels("duplicate").inc(len(is_new) - sum(is_new))

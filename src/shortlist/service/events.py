@@ -14,37 +14,36 @@ from shortlist.base.columns import MINUTE, SECOND
 from shortlist.base.contexts import must_be_declared, to_text
 from shortlist.base.errors import InvalidRequestError
 from shortlist.base.suggest import did_you_mean
-from shortlist.server.engine import now
-from shortlist.server.schemas import MOST, EventRequest
+from shortlist.service.online_state import now
+from shortlist.service.requests import MAX_EVENTS, EventRequest
 from shortlist.storage.store import AcceptedEvent
 
-AHEAD = 10 * MINUTE  # how far a client's clock may be ahead of ours
-_LARGEST = float(np.finfo(np.float32).max)
+CLOCK_AHEAD = 10 * MINUTE  # how far a client's clock may be ahead of ours
+_LARGEST_VALUE = float(np.finfo(np.float32).max)
 
 
 def accepted(
-    known: Collection[str], contexts: Collection[str], posted: EventRequest | Sequence[EventRequest]
+    declared: Collection[str], contexts: Collection[str], posted: Sequence[EventRequest]
 ) -> list[AcceptedEvent]:
-    """The posted event or events, ready for the store. ``known`` and ``contexts`` are names that are declared.
+    """The posted events, ready for the store. ``declared`` and ``contexts`` are names of the System.
 
-    Raises InvalidRequestError that names the field.
+    Raises InvalidRequestError that names the field, of several events as ``[index].field``.
     """
-    if isinstance(posted, EventRequest):
-        return [_accepted(known, contexts, posted, "")]
-    if not 0 < len(posted) <= MOST:
-        raise InvalidRequestError("body", f"a batch has 1 to {MOST} events, not {len(posted)}")
-    return [_accepted(known, contexts, event, f"[{place}].") for place, event in enumerate(posted)]
+    if not 0 < len(posted) <= MAX_EVENTS:
+        raise InvalidRequestError("body", f"a batch has 1 to {MAX_EVENTS} events, not {len(posted)}")
+    paths = [""] if len(posted) == 1 else [f"[{index}]." for index in range(len(posted))]
+    return [_accepted(declared, contexts, event, path) for event, path in zip(posted, paths, strict=True)]
 
 
 def _accepted(
-    known: Collection[str], contexts: Collection[str], posted: EventRequest, path: str
+    declared: Collection[str], contexts: Collection[str], posted: EventRequest, path: str
 ) -> AcceptedEvent:
-    if posted.event not in known:
-        hint = did_you_mean(posted.event, known)
+    if posted.event not in declared:
+        hint = did_you_mean(posted.event, declared)
         raise InvalidRequestError(f"{path}event", f"no event {posted.event!r} is declared: {hint}")
     must_be_declared(posted.context, contexts, path)
     value, context = posted.value, posted.context or None
-    if value is not None and not abs(value) <= _LARGEST:
+    if value is not None and not abs(value) <= _LARGEST_VALUE:
         raise InvalidRequestError(f"{path}value", "must be a finite number that fits 32 bits")
     at = now() if posted.at is None else _moment(f"{path}at", posted.at)
     user, item = str(posted.user), str(posted.item)
@@ -64,7 +63,7 @@ def _moment(field: str, at: datetime | float) -> int:
         at = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     if at < 0:
         raise InvalidRequestError(field, "lies before 1970")
-    if at * SECOND > now() + AHEAD:
+    if at * SECOND > now() + CLOCK_AHEAD:
         raise InvalidRequestError(
             field, "lies in the future; numbers are seconds since 1970, not milliseconds"
         )
