@@ -41,7 +41,8 @@ from shortlist.base.types import Floats
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.index import VectorIndex
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import save
 from shortlist.retrieval.visual import FittedVisual
 from shortlist.server.server import serve

@@ -42,7 +42,7 @@ from shortlist.base.threads import one_thread
 from shortlist.data.dataset import Dataset, load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.data.world.world import World
-from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.storage.home import Home
 from shortlist.training.fit import fit
 

@@ -25,7 +25,8 @@ from shortlist.base.errors import InvalidRequestError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries, Ragged, Retrieved
 from shortlist.pipeline.explain import explain
-from shortlist.pipeline.path import RECOMMEND, SourceSlot
+from shortlist.pipeline.path import RECOMMEND
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import load, save
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 from shortlist.training.fit import fit

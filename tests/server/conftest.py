@@ -18,7 +18,9 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Queries
 from shortlist.features.features import Features
-from shortlist.pipeline.path import Pipeline, SourceSlot, hydrate
+from shortlist.pipeline.path import hydrate
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import save
 from shortlist.ranking.logistic_regression import LogisticRegression
 from shortlist.retrieval.item_knn import ItemKNN

@@ -193,5 +193,7 @@ def _stacked(
     columns = [getattr(part, name) for part in parts]
     if all(column is None for column in columns):
         return None
-    filled = [default(part) if column is None else column for part, column in zip(parts, columns, strict=True)]
+    filled = [
+        default(part) if column is None else column for part, column in zip(parts, columns, strict=True)
+    ]
     return np.concatenate(filled)

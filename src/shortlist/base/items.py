@@ -73,7 +73,8 @@ class Items:
         The two share one index of keys; this one goes on without the new items. Only the newest of several
         catalogues may grow.
         """
-        assert isinstance(self.keys, list) and len(self.keys) == self._count, "grow the newest catalogue"
+        assert isinstance(self.keys, list)
+        assert len(self.keys) == self._count, "only the newest catalogue grows"
         grown = object.__new__(Items)
         table = pl.concat([self.table, rows])
         grown.table = table.rechunk() if table.n_chunks() > MAX_CHUNKS else table

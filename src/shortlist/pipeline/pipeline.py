@@ -109,8 +109,9 @@ class Pipeline:
         blocks = []
         for first in range(0, max(len(queries), 1), QUERY_BLOCK):
             rows = np.arange(first, min(first + QUERY_BLOCK, len(queries)))
-            parts = (each if each is None else each.take(rows) for each in (given, excluded))
-            state = PathState(queries.take(rows), n, eligibility, *parts)
+            state = PathState(queries.take(rows), n, eligibility)
+            state.given = None if given is None else given.take(rows)
+            state.excluded = None if excluded is None else excluded.take(rows)
             blocks.append(Slates.from_state(self._through(stages, state), first))
         return Slates.joined(blocks)
 

@@ -67,7 +67,11 @@ class Release:
         """What each of ``users`` did up to the watermark, one row each."""
         rows = self.users.positions(users)
         known = (rows >= 0) & (rows < len(self.histories))
-        taken = self.histories.take(np.where(known, rows, 0)) if len(self.histories) else Histories.empty(len(rows))
+        taken = (
+            self.histories.take(np.where(known, rows, 0))
+            if len(self.histories)
+            else Histories.empty(len(rows))
+        )
         return taken if known.all() else taken.where(np.repeat(known, taken.lengths))
 
 
@@ -116,7 +120,9 @@ def load(folder: Path) -> Release:
     except FileNotFoundError as error:
         raise ReleaseError(f"{folder} is no release: it has no pipeline.json") from error
     if facts["format"] > FORMAT:
-        raise ReleaseError(f"{folder} has format {facts['format']}, this Shortlist reads {FORMAT}: upgrade it")
+        raise ReleaseError(
+            f"{folder} has format {facts['format']}, this Shortlist reads {FORMAT}: upgrade it"
+        )
     if facts["format"] < FORMAT:
         raise ReleaseError(
             f"{folder} has format {facts['format']} of an older Shortlist, this one reads {FORMAT}: train again"

@@ -11,6 +11,7 @@ from pathlib import Path
 from shortlist.base.columns import SECOND
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import write_bytes
+from shortlist.base.users import Users
 from shortlist.data.check import Problem
 from shortlist.data.check import check as check_data
 from shortlist.data.compact import compact as compact_store
@@ -179,7 +180,7 @@ def train(
     }
 
     def write(folder: Path) -> None:
-        save(folder, project.system, pipeline, data.users, data.histories, watermark)
+        save(folder, project.system, pipeline, Users.of_keys(data.users), data.histories, watermark)
         write_bytes(folder / "evaluation.json", to_json(evaluation))
 
     tell("writing the release")

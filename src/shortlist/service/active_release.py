@@ -82,4 +82,3 @@ class View:
         if position < 0:
             return "unknown item"
         return "deleted" if self.deleted(position) else "filtered"
-

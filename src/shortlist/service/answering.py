@@ -115,13 +115,11 @@ class Answering:
     def predictions(self, view: View, slates: Slates, users: Sequence[str | None]) -> Predictions:
         """The answer to rows that were judged."""
         self.call.path(slates.stages)
-        rows: list[Prediction] = assemble.predictions(view, slates, users)
+        rows = assemble.predictions(view, slates, users)
         self.call.stage("assemble")
         took = round(self.call.elapsed_ms, 3)
         traces = assemble.stage_traces(self.call.stages)
-        answer = Predictions(
-            self.call.request_id, view.number, rows, list(slates.degraded), took, traces
-        )
+        answer = Predictions(self.call.request_id, view.number, rows, list(slates.degraded), took, traces)
         self._count(slates.degraded)
         return answer
 

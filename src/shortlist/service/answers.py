@@ -123,7 +123,9 @@ class EventReceipt(Struct):
     """What became of one event. It is durable."""
 
     event_id: str
-    new: Annotated[bool, Meta(description="false: an event with this id was accepted before; nothing changed")]
+    new: Annotated[
+        bool, Meta(description="false: an event with this id was accepted before; nothing changed")
+    ]
     known_item: Annotated[bool, Meta(description="false: not in the catalogue that serves")]
 
 

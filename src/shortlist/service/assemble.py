@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import numpy as np
+from msgspec import structs
 
 from shortlist.base.columns import ITEM, SECOND
 from shortlist.base.histories import Histories
@@ -62,7 +63,7 @@ def search_items(view: View, slates: Slates) -> list[SearchItem]:
     rows = items.table.select(shown)[slates.items.tolist()].to_dicts() if shown else [{}] * len(slates.items)
     return [
         SearchItem(
-            *(getattr(entry, name) for name in SlateItem.__struct_fields__),
+            **structs.asdict(entry),
             scores={
                 name: None if math.isnan(score) else score for name, score in zip(names, scores, strict=True)
             },
@@ -100,9 +101,10 @@ def _reasons(view: View, slates: Slates, sources: Sequence[Sequence[str]]) -> li
     """What a source says of the entry, else the history item behind it, else which sources retrieved it."""
     titles = view.pipeline.items.titles(np.maximum(slates.because, 0)) if len(slates.because) else []
     return [
-        said
-        or (f"because of {title}" if anchor >= 0 else f"retrieved by {', '.join(by)}" if by else "")
-        for said, anchor, title, by in zip(slates.reasons, slates.because.tolist(), titles, sources, strict=True)
+        said or (f"because of {title}" if anchor >= 0 else f"retrieved by {', '.join(by)}" if by else "")
+        for said, anchor, title, by in zip(
+            slates.reasons, slates.because.tolist(), titles, sources, strict=True
+        )
     ]
 
 

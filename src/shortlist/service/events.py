@@ -23,15 +23,19 @@ _LARGEST_VALUE = float(np.finfo(np.float32).max)
 
 
 def accepted(
-    declared: Collection[str], contexts: Collection[str], posted: Sequence[EventRequest]
+    declared: Collection[str],
+    contexts: Collection[str],
+    posted: Sequence[EventRequest],
+    *,
+    single: bool = False,
 ) -> list[AcceptedEvent]:
     """The posted events, ready for the store. ``declared`` and ``contexts`` are names of the System.
 
-    Raises InvalidRequestError that names the field, of several events as ``[index].field``.
+    Raises InvalidRequestError that names the field, as ``[index].field`` unless it is a ``single`` event.
     """
     if not 0 < len(posted) <= MAX_EVENTS:
         raise InvalidRequestError("body", f"a batch has 1 to {MAX_EVENTS} events, not {len(posted)}")
-    paths = [""] if len(posted) == 1 else [f"[{index}]." for index in range(len(posted))]
+    paths = [""] if single else [f"[{index}]." for index in range(len(posted))]
     return [_accepted(declared, contexts, event, path) for event, path in zip(posted, paths, strict=True)]
 
 

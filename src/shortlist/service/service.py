@@ -25,6 +25,7 @@ from shortlist.pipeline.release import Release
 from shortlist.pipeline.slate import Slates
 from shortlist.service import assemble
 from shortlist.service.active_release import ActiveRelease
+from shortlist.service.answering import Answering, encode_contexts
 from shortlist.service.answers import (
     EventReceipt,
     EventReceipts,
@@ -40,7 +41,6 @@ from shortlist.service.answers import (
     Slate,
     UserHistory,
 )
-from shortlist.service.answering import Answering, encode_contexts
 from shortlist.service.call import Call
 from shortlist.service.events import accepted
 from shortlist.service.histories import histories_of
@@ -129,9 +129,14 @@ class Service:
             users = [str(request.user) for request in requests]
             view, queries = answering.queries(users, [request.context for request in requests])
             if not view.pipeline.sources:
-                raise InvalidRequestError("user", "this System has no sources to recommend from: ask rank or predict")
+                raise InvalidRequestError(
+                    "user", "this System has no sources to recommend from: ask rank or predict"
+                )
             excluded = Ragged.from_lists(
-                [[p for p in view.pipeline.items.positions(map(str, r.exclude)).tolist() if p >= 0] for r in requests]
+                [
+                    [p for p in view.pipeline.items.positions(map(str, r.exclude)).tolist() if p >= 0]
+                    for r in requests
+                ]
             )
             slates = _by_conditions(
                 [(request.n, request.where) for request in requests],
@@ -200,7 +205,9 @@ class Service:
                 [-1 if r.item is None else view.position(str(r.item)) for r in requests], np.int32
             )
             search = SearchQuery.from_parts(
-                [None if each is None else each.picture for each in pictures], [r.text for r in requests], anchors
+                [None if each is None else each.picture for each in pictures],
+                [r.text for r in requests],
+                anchors,
             )
             moment = np.full(len(requests), self.state.moment())
             queries = Queries(Histories.empty(len(requests)), moment, None, search)
@@ -244,13 +251,16 @@ class Service:
 
     # Events and exposures
 
-    def submit_events(self, requests: Sequence[EventRequest]) -> Future[EventReceipts]:
+    def submit_events(
+        self, requests: Sequence[EventRequest], *, single: bool = False
+    ) -> Future[EventReceipts]:
         """Accept events: all are durable, or none is, when the future has its result; counted once by their id.
 
-        Does not wait, so an event loop may call it. Raises InvalidRequestError that names the field.
+        Does not wait, so an event loop may call it. Raises InvalidRequestError that names the field, as
+        ``[index].field`` unless it is a ``single`` event that came without a list.
         """
         view = self.state.view
-        batch = accepted(view.event_codes, view.contexts.names, requests)
+        batch = accepted(view.event_codes, view.contexts.names, requests, single=single)
         known = (view.pipeline.items.positions(event.item for event in batch) >= 0).tolist()
 
         def receipts(is_new: list[bool]) -> EventReceipts:
@@ -296,7 +306,9 @@ class Service:
         if hashes:
             columns = [name for name, kind in items.table.schema.items() if kind == PICTURES]
             if len(columns) != 1:
-                raise InvalidRequestError("pictures", f"items have {len(columns)} attributes of pictures, not one")
+                raise InvalidRequestError(
+                    "pictures", f"items have {len(columns)} attributes of pictures, not one"
+                )
             attributes[columns[0]] = hashes
         stored = checked(items.table, attributes)
         is_new = bool(items.positions([key])[0] < 0)

@@ -25,7 +25,8 @@ from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
 from shortlist.evaluation.verdict import verdict
 from shortlist.features.words import named
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.popular import Popular
 from shortlist.system.contracts import TrainingData, TrainingOptions
 from shortlist.system.system import System
