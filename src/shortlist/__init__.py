@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shortlist.base.errors import DeclarationError as DeclarationError
     from shortlist.base.errors import ShortlistError as ShortlistError
+    from shortlist.project.interface import open as open
     from shortlist.ranking.catboost import CatBoost as CatBoost
     from shortlist.ranking.logistic_regression import LogisticRegression as LogisticRegression
     from shortlist.retrieval.als import ALS as ALS
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 _HOME = {
     "DeclarationError": "base.errors",
     "ShortlistError": "base.errors",
+    "open": "project.interface",
     "CatBoost": "ranking.catboost",
     "LogisticRegression": "ranking.logistic_regression",
     "ALS": "retrieval.als",

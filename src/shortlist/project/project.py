@@ -36,6 +36,10 @@ class Project:
         """The home's event store, closed afterwards."""
         return opened(self.home)
 
+    def at_home(self, path: Path) -> Project:
+        """The same with its state in another folder."""
+        return replace(self, home=Home.open(path))
+
 
 @contextmanager
 def opened(home: Home) -> Iterator[EventStore]:
@@ -64,10 +68,15 @@ def open_project(file: Path) -> Project:
         raise DeclarationError(
             f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`"
         )
-    root = file.resolve().parent
-    placed = [each.below(root) if isinstance(each, FeastView) else each for each in systems[0].features]
-    system = replace(systems[0], features=placed)
-    return Project(system, root, Home.open(home_folder(system.name)))
+    return project_of(systems[0], file.resolve().parent)
+
+
+def project_of(system: System, root: Path | None = None) -> Project:
+    """A declared System with its home; ``root`` is the folder of its tables (None: the working folder)."""
+    folder = Path().resolve() if root is None else root
+    placed = [each.below(folder) if isinstance(each, FeastView) else each for each in system.features]
+    system = replace(system, features=placed)
+    return Project(system, folder, Home.open(home_folder(system.name)))
 
 
 def open_home(named: str | None) -> Home:
