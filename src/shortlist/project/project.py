@@ -73,7 +73,7 @@ def open_project(file: Path) -> Project:
 
 def project_of(system: System, root: Path | None = None) -> Project:
     """A declared System with its home; ``root`` is the folder of its tables (None: the working folder)."""
-    folder = Path().resolve() if root is None else root
+    folder = Path.cwd() if root is None else root
     placed = [each.below(folder) if isinstance(each, FeastView) else each for each in system.features]
     system = replace(system, features=placed)
     return Project(system, folder, Home.open(home_folder(system.name)))
