@@ -6,18 +6,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 FEAST := .venv-feast
 
-.PHONY: demo test browser lint types imports unit test-feast feast format bench clean help
+.PHONY: demo test lint types imports unit browser test-feast feast docs dist test-wheel hooks format clean help
 
 help:
-	@echo "make demo     films for people: fetch MovieLens 100K, learn, evaluate, serve"
-	@echo "make test     lint, types, import contracts and all tests"
-	@echo "make format   bring the code into its form"
-	@echo "make clean    remove what these commands made"
+	@echo "make demo        films for people: fetch MovieLens 100K, learn, evaluate, serve"
+	@echo "make test        everything that must hold: all of the following"
+	@echo "make lint types imports   ruff, mypy, import contracts"
+	@echo "make unit        all tests but the next two, and the coverage of src"
+	@echo "make test-feast  tests of Feast, in an environment of their own"
+	@echo "make test-wheel  build the wheel, install it into an empty environment and serve with it"
+	@echo "make docs        build the documentation as a site, in site/"
+	@echo ""
+	@echo "make format      bring the code into its form"
+	@echo "make hooks       check every commit before it is made"
+	@echo "make dist        build the wheel and the source distribution, in dist/"
+	@echo "make clean       remove what these commands made"
 
 demo: $(VENV)/demo
 	$(BIN)/shortlist up examples/movies.py
 
-test: lint types imports unit test-feast
+test: lint types imports docs unit test-feast test-wheel
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -30,7 +38,7 @@ imports: $(VENV)/dev
 	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/dev browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --cov
 
 # The search page is tested in a real browser where there is one, or where this may install it.
 browser:
@@ -46,12 +54,26 @@ test-feast: feast
 
 feast: $(FEAST)/ready
 
+docs: $(VENV)/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+dist: $(VENV)/dev
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+
+test-wheel: dist
+	$(BIN)/pytest -m wheel tests/packaging
+
+hooks: $(VENV)/dev
+	$(BIN)/pre-commit install
+
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(FEAST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis artifacts
+	rm -rf $(VENV) $(FEAST) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* \
+		artifacts build dist site
 
 $(VENV)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
