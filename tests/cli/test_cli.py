@@ -16,8 +16,8 @@ from shortlist.testing.toy import toy_histories, toy_items
 SHOP = '''
 """A shop."""
 from shortlist import (
-    EASE, AlreadySeen, Diversity, Entity, Event, ItemKNN, LogisticRegression, Number, Objective, Popular, System,
-    Table, Tags,
+    EASE, AlreadySeen, Diversity, Entity, Event, ItemKNN, LogisticRegression, Number, Objective, Popular,
+    Requirements, System, Table, Tags,
 )
 
 views = Event(
@@ -34,6 +34,7 @@ system = System(
     rankers=[LogisticRegression()],
     filters=[AlreadySeen()],
     order=[Diversity(by="colours")],
+    requirements=Requirements(latency_ms=60_000),  # a busy machine changes no choice
 )
 '''
 

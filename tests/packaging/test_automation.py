@@ -6,7 +6,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -50,9 +49,9 @@ def test_a_tag_publishes_what_was_tested():
     assert re.search(r"^test-wheel: dist$", MAKEFILE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("part", ["lint", "types", "imports", "docs", "unit", "test-feast", "test-wheel"])
-def test_make_test_is_everything(part):
-    assert part in re.search(r"^test: (.*)", MAKEFILE, re.MULTILINE)[1].split()
+def test_make_test_is_everything():
+    parts = re.search(r"^test: (.*)", MAKEFILE, re.MULTILINE)[1].split()
+    assert set(parts) >= {"lint", "types", "imports", "docs", "unit", "test-feast", "coverage", "test-wheel"}
 
 
 def test_hooks_are_valid_and_fetch_nothing():
