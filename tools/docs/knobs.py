@@ -37,8 +37,8 @@ def _documents(node: ast.ClassDef, cls: Class) -> Iterator[tuple[str, str]]:
     for field in node.body:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             keywords = {each.arg: each.value for each in getattr(field.value, "keywords", ())}
-            metadata = ast.literal_eval(keywords.get("metadata", ast.Constant({})))
-            line = cls.lines_collection[cls.filepath][(field.end_lineno or field.lineno) - 1]
+            metadata = ast.literal_eval(keywords["metadata"]) if "metadata" in keywords else {}
+            line = cls.lines[(field.end_lineno or field.lineno) - (cls.lineno or 1)]
             text = metadata.get("doc") or line.partition("  # ")[2].strip()
             if text:
                 yield field.target.id, text
