@@ -329,6 +329,8 @@ def up(file: File, host: Host = "127.0.0.1", port: Port = 8000) -> None:
 def main() -> None:
     """Run the command line; an error that its user can mend is one message and exit status 1."""
     try:
+        import shortlist.base.platform  # noqa: F401  # refuses where no command can work
+
         app()
     except ShortlistError as error:
         err.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from shortlist.base.platform import fcntl
 from shortlist.base.types import Floats
 
 KEY = 32  # bytes of a SHA-256
