@@ -42,8 +42,8 @@ from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.index import VectorIndex
 from shortlist.pipeline.pipeline import Pipeline
-from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import save
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.visual import FittedVisual
 from shortlist.server.server import serve
 from shortlist.storage.home import Home

@@ -26,8 +26,8 @@ from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries, Ragged, Retrieved
 from shortlist.pipeline.explain import explain
 from shortlist.pipeline.path import RECOMMEND
-from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import load, save
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 from shortlist.training.fit import fit
 

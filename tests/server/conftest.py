@@ -20,8 +20,8 @@ from shortlist.base.queries import Queries
 from shortlist.features.features import Features
 from shortlist.pipeline.path import hydrate
 from shortlist.pipeline.pipeline import Pipeline
-from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import save
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.ranking.logistic_regression import LogisticRegression
 from shortlist.retrieval.item_knn import ItemKNN
 from shortlist.retrieval.popular import Popular

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from shortlist.server.engine import Engine, now
 
 from shortlist.base.errors import UnavailableError
 from shortlist.pipeline.release import load
-from shortlist.server.engine import Engine, now
 from shortlist.storage.releases import Releases
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent
@@ -121,10 +121,11 @@ def test_ranking_the_same_item_twice_gives_it_once(engine):
 
 def test_features_of_items_follow_what_is_accepted(tmp_path):
     """An event that any process accepted is felt by the features of its item, without a new release."""
+    from shortlist.server.engine import Engine
+
     from shortlist import EASE, Count, Entity, Event, LogisticRegression, Objective, System
     from shortlist.base.columns import DAY
     from shortlist.pipeline.release import load, save
-    from shortlist.server.engine import Engine
     from shortlist.storage.releases import ReleaseFacts
     from shortlist.storage.sqlite import SqliteStore
     from shortlist.storage.store import AcceptedEvent
