@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from shortlist.base.errors import DeclarationError
-from shortlist.features.feast import open_view
+from shortlist.features.kinds.feast import open_view
 from shortlist.project import verbs
 from shortlist.project.ask import Asker
 from shortlist.project.project import open_project

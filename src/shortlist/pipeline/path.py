@@ -123,14 +123,13 @@ class Pipeline:
     def with_new_items(
         self,
         items: Items,
-        histories: Histories,
+        histories: Histories,  # noqa: ARG002
         filters: tuple[FittedFilter, ...],
         order: tuple[FittedOrder, ...],
     ) -> Pipeline:
         """The same over ``items``, the catalogue with more at its end, with rules that are fitted to it.
 
-        Sources that cannot take new items in do not know them; the features of items begin at the end of
-        ``histories``, those of the release, again.
+        Sources that cannot take new items in do not know them. Live readers of features are shared.
         """
         known = len(self.items)
         return replace(
@@ -138,7 +137,7 @@ class Pipeline:
             items=items,
             sources=tuple(source.with_new_items(items, known) for source in self.sources),
             popular=np.concatenate([self.popular, np.arange(known, len(items), dtype=np.int32)]),
-            features=self.features.with_new_items(items, histories),
+            features=self.features.with_new_items(items),
             filters=filters,
             order=order,
         )

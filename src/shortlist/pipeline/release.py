@@ -28,6 +28,7 @@ from shortlist.base.errors import ReleaseError
 from shortlist.base.files import load_array, read_json, save_arrays, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
+from shortlist.base.users import NO_USERS
 from shortlist.features.features import Features
 from shortlist.pipeline.path import Pipeline, SourceSlot
 from shortlist.system.contracts import Filter, FittedRanker, FittedSource, Order
@@ -131,7 +132,7 @@ def load(folder: Path) -> Release:
             for s in facts["sources"]
         ),
         popular=load_array(folder / "popular", "items"),
-        features=Features.load(folder / "features", items, histories),
+        features=Features.load(folder / "features", items, NO_USERS, histories),
         ranker=load_class(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
         filters=tuple(each.fit(items) for each in filters),
         order=tuple(each.fit(items) for each in order),

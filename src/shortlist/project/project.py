@@ -15,7 +15,6 @@ from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
 from shortlist.storage.store import EventStore
-from shortlist.system.feast import FeastView
 from shortlist.system.system import System
 
 
@@ -65,8 +64,7 @@ def open_project(file: Path) -> Project:
             f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`"
         )
     root = file.resolve().parent
-    placed = [each.below(root) if isinstance(each, FeastView) else each for each in systems[0].features]
-    system = replace(systems[0], features=placed)
+    system = replace(systems[0], features=[each.resolved(root) for each in systems[0].features])
     return Project(system, root, Home.open(home_folder(system.name)))
 
 

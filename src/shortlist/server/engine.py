@@ -131,8 +131,9 @@ class Engine:
         known = release.histories.available_at
         clock = int(trial.at[0]) if known is None else max(int(trial.at[0]), int(known.max(initial=0)))
         active = ActiveRelease(facts, release, codes, followed=release.watermark, clock=clock)
+        newest = self.store.sequence()  # first: its events are on items that have arrived
         active = self._with_arrivals(active)
-        self._follow(active)
+        self._follow(active, newest)
         self._active = active
 
     def follow(self) -> None:
@@ -142,8 +143,9 @@ class Engine:
         before = self._active
         if before is None:
             return
+        newest = self.store.sequence()  # first: its events are on items that have arrived
         active = self._with_arrivals(before)
-        self._follow(active)
+        self._follow(active, newest)
         if active is not before:
             self._active = active
 
@@ -158,7 +160,12 @@ class Engine:
             items = Items(items.table, self.album if PICTURES in fresh.dtypes else None)
             release = active.release.with_new_items(items.extended(fresh))
             active = ActiveRelease(
-                active.facts, release, active.codes, followed=release.watermark, clock=active.clock
+                active.facts,
+                release,
+                active.codes,
+                active.unknown_users,
+                followed=active.followed,  # live readers are shared: they have these events
+                clock=active.clock,
             )
         active.arrived = came[-1].number
         return active
@@ -209,9 +216,8 @@ class Engine:
         live = _without(active, np.array([anchor], np.int32))
         return Answer(active, active.pipeline.recommend(queries, n, where=where, live=live))
 
-    def _follow(self, active: ActiveRelease) -> None:
+    def _follow(self, active: ActiveRelease, newest: int) -> None:
         live, items = active.pipeline.features.live, active.pipeline.items
-        newest = self.store.sequence()
         if live is None or newest == active.followed:
             return
         for frame in self.store.scan(active.followed, newest):
@@ -229,7 +235,7 @@ class Engine:
                 frame[AT].to_numpy()[known],
                 codes[known],
                 values[known],
-                users=active.numbers(frame[USER].filter(known)) if live.tells_users_apart else None,
+                users=active.numbers(frame[USER].filter(known)) if live.needs_users else None,
                 context=None if said is None else said[known],
             )
             active.clock = max(active.clock, int(frame[AVAILABLE_AT][-1]))  # stamps grow
