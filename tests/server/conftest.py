@@ -90,7 +90,7 @@ def pipeline(seed: int) -> Pipeline:
         weights=np.array([1, 0.5], np.float32),
         sources=sources,
         popular=np.argsort(-np.bincount(histories.items, minlength=FILMS), kind="stable").astype(np.int32),
-        features=Features.fit(system, items, histories),
+        features=Features.fit(system, TrainingData(histories, items)),
         filters=tuple(each.fit(items) for each in system.filters),
     )
     queries = Queries(

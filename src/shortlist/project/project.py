@@ -15,7 +15,6 @@ from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
 from shortlist.storage.store import EventStore
-from shortlist.system.feast import FeastView
 from shortlist.system.system import System
 
 
@@ -74,8 +73,7 @@ def open_project(file: Path) -> Project:
 def project_of(system: System, root: Path | None = None) -> Project:
     """A declared System with its home; ``root`` is the folder of its tables (None: the working folder)."""
     folder = Path.cwd() if root is None else root
-    placed = [each.below(folder) if isinstance(each, FeastView) else each for each in system.features]
-    system = replace(system, features=placed)
+    system = replace(system, features=[each.resolved(folder) for each in system.features])
     return Project(system, folder, Home.open(home_folder(system.name)))
 
 

@@ -134,7 +134,7 @@ class OnlineState:
             frame[AT].to_numpy()[known],
             codes[known],
             frame[VALUE].fill_null(np.nan).to_numpy()[known],
-            users=self._numbers(frame[USER].filter(pl.Series(known))) if live.tells_users_apart else None,
+            users=self._numbers(frame[USER].filter(pl.Series(known))) if live.needs_users else None,
             context=None if context is None else context[known],
         )
 

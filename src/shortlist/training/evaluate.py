@@ -24,7 +24,7 @@ from shortlist.evaluation.scoring import Scoring, score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
 from shortlist.evaluation.verdict import verdict
-from shortlist.features.words import named
+from shortlist.features.schema import attributes_of
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.popular import Popular
@@ -128,7 +128,7 @@ def _judged(
     learned: TrainTestTask,
 ) -> EvaluatedModel:
     counts = np.bincount(learned.histories.items, minlength=len(pipeline.items))
-    words = named(pipeline.items, "words")
+    words = attributes_of(pipeline.items.table, "words")
     tags = next((pipeline.items.table[name] for name in words if name != "title"), None)
     return replace(
         EvaluatedModel.of(entry.name, entry.kind, found, questions.truth, seed=system.seed),

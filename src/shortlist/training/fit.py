@@ -99,7 +99,7 @@ def fit_sources(
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
         sources=tuple(placed),
         popular=most_popular(histories, items),
-        features=Features.fit(system, items, histories, contexts),
+        features=Features.fit(system, data),
         filters=tuple(each.fit(items) for each in system.filters),
         order=tuple(each.fit(items) for each in system.order),
     )
