@@ -147,7 +147,7 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
         sources=[
             Visual(
                 on="photo",
-                encoder=EfficientNetLite0(share=0.75),
+                encoder=EfficientNetLite0(crop_share=0.75),
                 fine_tune=FineTune(by="product", augmentations=1, epochs=5),
                 quota=100,
             )

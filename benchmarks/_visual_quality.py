@@ -49,7 +49,7 @@ def quality(report: Report, folder: Path, *, quick: bool, backbone: bool) -> Non
     bare = EfficientNetLite0().fit()
     judged(report, "zero-shot", bare, parts, studio)
     plain(report, bare, parts)
-    wider = EfficientNetLite0(share=SHARE)
+    wider = EfficientNetLite0(crop_share=SHARE)
     judged(report, f"zero-shot, {SHARE:.0%} of the side", wider.fit(), parts, studio)
     taught = parts["train"].pictures + parts["val"].pictures
     labels = np.concatenate([parts["train"].products, parts["val"].products])

@@ -2,4 +2,6 @@
 
 from shortlist.index.vector_index import VectorIndex
 
-__all__ = ["VectorIndex"]
+SegmentedIndex = VectorIndex
+
+__all__ = ["SegmentedIndex", "VectorIndex"]
