@@ -40,7 +40,7 @@ from shortlist.base.items import Items
 from shortlist.base.types import Floats
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
-from shortlist.index import VectorIndex
+from shortlist.index import SegmentedIndex
 from shortlist.pipeline.path import Pipeline, SourceSlot
 from shortlist.pipeline.release import save
 from shortlist.retrieval.visual import FittedVisual
@@ -179,10 +179,10 @@ def among_many(learned: Pipeline, items: Items, count: int) -> tuple[Pipeline, s
     more = Items(pl.concat([items.table, made]), items.pictures)
     owners, real = visual.index.vectors(np.arange(len(items), dtype=np.int32))
     vectors = np.concatenate([real[np.argsort(owners)], around(real, len(like))])
-    index = VectorIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
+    index = SegmentedIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
     grown = replace(learned, sources=()).with_new_items(more, Histories.empty(0), (), ())
     source = SourceSlot(placed.name, placed.quota, FittedVisual(visual.on, visual.encoder, index))
-    return replace(grown, sources=(source,)), str(index.about)
+    return replace(grown, sources=(source,)), str(index.describe())
 
 
 @contextmanager

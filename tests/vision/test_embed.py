@@ -191,7 +191,9 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
 
 
 def test_prefetched_keeps_order_and_passes_errors_on():
-    assert list(prefetched(lambda n: n * n, range(50), threads=4, max_pending=6)) == [n * n for n in range(50)]
+    assert list(prefetched(lambda n: n * n, range(50), threads=4, max_pending=6)) == [
+        n * n for n in range(50)
+    ]
     results = prefetched(lambda n: 1 // n, [2, 1, 0, 5], threads=2, max_pending=2)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError):

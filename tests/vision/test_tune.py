@@ -66,7 +66,9 @@ def test_tuning_lifts_recall(backbone):
     vectors = encoder.encode(shown)
     rows = np.arange(len(shown))
     queries, gallery = rows[validation], rows[~validation]
-    again = retrieval_metrics(Relevance(len(shown), labels, None), queries, vectors[queries], gallery, vectors[gallery])
+    again = retrieval_metrics(
+        Relevance(len(shown), labels, None), queries, vectors[queries], gallery, vectors[gallery]
+    )
     assert again.map_r == pytest.approx(report.after.map_r, abs=0.03)
     assert encoder.embedding_size == QUICK.embedding_size
     assert "recall@1" in str(report)
@@ -130,7 +132,9 @@ def test_figures_of_a_known_ranking():
     angles = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     labels = np.array([7, 7, 1, 7, 1])
-    found = retrieval_metrics(Relevance(5, labels, None), np.array([0]), vectors[:1], np.arange(1, 5), vectors[1:])
+    found = retrieval_metrics(
+        Relevance(5, labels, None), np.array([0]), vectors[:1], np.arange(1, 5), vectors[1:]
+    )
     assert (found.recall_1, found.recall_5, found.queries) == (1, 1, 1)
     assert found.precision_10 == pytest.approx(2 / 4)  # of the four that there are
     assert found.map_r == pytest.approx(1 / 2)  # of R = 2: a hit at 1, none at 2

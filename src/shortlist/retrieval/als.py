@@ -14,7 +14,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
-from shortlist.index import VectorIndex
+from shortlist.index import SegmentedIndex, VectorIndex
 from shortlist.retrieval._interactions import matrix, recency, strongest
 from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
@@ -55,7 +55,7 @@ class ALS(Source):
                 users = FoldIn(vectors, self.regularization, self.unobserved_weight).solve(X)
                 vectors = FoldIn(users, self.regularization, self.unobserved_weight).solve(transposed)
             asking = users[rng.permutation(len(users))[:ASKING]]
-            index = VectorIndex.build(vectors, np.arange(len(items)), seed=seed, sample=asking)
+            index = SegmentedIndex.build(vectors, np.arange(len(items)), seed=seed, sample=asking)
         fold_in = FoldIn(vectors, self.regularization, self.unobserved_weight)
         return FittedALS(fold_in, self.half_life, index)
 
@@ -146,4 +146,4 @@ class FittedALS(FittedSource):
         """Vectors stay mapped to the file."""
         regularization, unobserved_weight, half_life = load_array(folder, "knobs").tolist()
         fold_in = FoldIn(load_array(folder, "vectors"), regularization, unobserved_weight)
-        return cls(fold_in, half_life, VectorIndex.load(folder / "index"))
+        return cls(fold_in, half_life, SegmentedIndex.load(folder / "index"))

@@ -184,11 +184,16 @@ def hugging_face(name: str, side: int | None, crop_share: float | None) -> Stage
     size = dict(reader.size)
     pixels = side or size.get("height") or size.get("shortest_edge") or 224
     return _one_stage(
-        _Pooled(model), Preparation(side=pixels, crop_share=crop_share or 1.0), reader.image_mean, reader.image_std
+        _Pooled(model),
+        Preparation(side=pixels, crop_share=crop_share or 1.0),
+        reader.image_mean,
+        reader.image_std,
     )
 
 
-def _one_stage(model: nn.Module, preparation: Preparation, mean: Sequence[float], std: Sequence[float]) -> Staged:
+def _one_stage(
+    model: nn.Module, preparation: Preparation, mean: Sequence[float], std: Sequence[float]
+) -> Staged:
     """A model that is one stage; ``mean`` and ``std`` are of pixels from 0 to 1."""
     return Staged([model], 1, preparation, [255 * m for m in mean], [255 * s for s in std])
 

@@ -67,9 +67,7 @@ class Trainer:
         evaluated = np.concatenate([self.queries, self.gallery])
         augmentation = None
         if knobs.augmentations:
-            augmentation = Augmentation(
-                views=knobs.augmentations, min_crop=knobs.min_crop, seed=knobs.seed
-            )
+            augmentation = Augmentation(views=knobs.augmentations, min_crop=knobs.min_crop, seed=knobs.seed)
         with ExitStack() as stack:
             plain = self._features(stack, evaluated, None)
             before = self._evaluate(plain)
@@ -178,9 +176,7 @@ class Trainer:
     def _evaluate(self, plain: CachedFeatures) -> RetrievalMetrics:
         count = len(self.queries)
         vectors = self._outputs(plain.take(np.arange(len(plain.rows))), self.model)
-        return retrieval_metrics(
-            self.relevance, self.queries, vectors[:count], self.gallery, vectors[count:]
-        )
+        return retrieval_metrics(self.relevance, self.queries, vectors[:count], self.gallery, vectors[count:])
 
     def _outputs(self, features: AnyArray, module: Callable[[Tensor], Tensor]) -> Floats:
         self.model.eval()
@@ -302,9 +298,7 @@ class Learner:
         """InfoNCE in both directions; pictures that are relevant through another pair are no negatives."""
         logits = vectors[0] @ vectors[1].T / self.knobs.temperature
         one, other = self.examples[chosen].T
-        relevant = (
-            self.relevance.matrix(one, other) | (one[:, None] == other) | (other[:, None] == other)
-        )
+        relevant = self.relevance.matrix(one, other) | (one[:, None] == other) | (other[:, None] == other)
         np.fill_diagonal(relevant, False)
         logits = logits.masked_fill(torch.from_numpy(relevant).to(logits.device), -torch.inf)
         targets = torch.arange(len(chosen), device=logits.device)

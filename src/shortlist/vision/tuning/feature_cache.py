@@ -28,7 +28,9 @@ from shortlist.vision.encoders.vector_cache import VectorCache
 from shortlist.vision.tuning.augmentation import Augmentation
 
 MAX_BYTES = 4 * 10**9  # of all features that are kept; a single run may need more while it lasts
-FORWARD_BATCH = 8  # squares through the stages together: larger tensors cost the allocator more than they gain
+FORWARD_BATCH = (
+    8  # squares through the stages together: larger tensors cost the allocator more than they gain
+)
 WRITE_BATCH = 64  # pictures written together; a killed run loses no more
 DISK_SHARE = 0.9  # of the free disk that may be filled
 
@@ -47,7 +49,8 @@ class CachedFeatures:
 
     def take(self, pictures: Rows, views: Rows | int = 0) -> AnyArray:
         """A view of each of the given pictures, float16[pictures, ...]."""
-        return self.stored[self.rows[pictures], views]
+        features: AnyArray = self.stored[self.rows[pictures], views]
+        return features
 
 
 class FeatureCache:
@@ -128,7 +131,7 @@ class FeatureCache:
                 hashes, rows = [], []
 
     def _make_room(self, needed: int, keep: Path | None) -> None:
-        """Delete the caches used longest ago until ``needed`` more bytes fit. Raises DataError where the disk is full."""
+        """Delete the caches used longest ago until ``needed`` more bytes fit. Raises DataError on a full disk."""
         sizes = {each: _size(each) for each in self.folder.iterdir() if each.is_dir()}
         for folder in sorted(sizes, key=_last_used):
             if sum(sizes.values()) + needed <= MAX_BYTES:
