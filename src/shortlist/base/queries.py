@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -60,6 +60,17 @@ class Queries:
         context = None if self.context is None else self.context[rows]
         search_query = None if self.search is None else self.search.take(rows)
         return Queries(self.histories.take(rows), self.at[rows], context, search_query)
+
+    def first(self, items: int | None) -> Queries:
+        """The same as if the catalogue ended after its first ``items`` items; None: unchanged."""
+        if items is None:
+            return self
+        early = self.histories.items < items
+        histories = self.histories if early.all() else self.histories.where(early)
+        search = self.search
+        if search is not None:
+            search = replace(search, items=np.where(search.items < items, search.items, -1).astype(np.int32))
+        return replace(self, histories=histories, search=search)
 
 
 @dataclass(frozen=True)

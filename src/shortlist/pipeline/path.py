@@ -53,6 +53,10 @@ class SourceSlot:
     fitted: FittedSource
     known: int | None = None  # it knows the items before this position; None: all
 
+    def encode(self, queries: Queries) -> Any:
+        """Its representation of the queries, without the items that it does not know."""
+        return self.fitted.encode(queries.first(self.known))
+
     def search(self, encoded: Any, n: int, allowed: Allowed) -> Retrieved:
         """At least the quota of those allowed items that it knows."""
         return self.fitted.search(encoded, max(self.quota, n), allowed.first(self.known))
@@ -250,7 +254,7 @@ def encode(pipeline: Pipeline, state: PathState) -> None:
     """Each source makes of the queries what it needs."""
     for place, source in enumerate(pipeline.sources):
         with state.without_if_unavailable(place, source):
-            state.encoded[place] = source.fitted.encode(state.queries)
+            state.encoded[place] = source.encode(state.queries)
 
 
 def retrieve(pipeline: Pipeline, state: PathState) -> None:
