@@ -56,7 +56,7 @@ class BM25(Source):
         containing = np.bincount(frequencies.indices, minlength=len(vocabulary))
         idf = np.log1p((len(items) - containing + 0.5) / (containing + 0.5)).astype(np.float32)
         postings = Postings(0, _term_weights(frequencies, idf, average_length))
-        return FittedBM25(on, vocabulary, idf, average_length, (postings,))
+        return FittedBM25(on, vocabulary, idf, len(items), average_length, (postings,))
 
 
 class Postings:
@@ -88,10 +88,11 @@ class FittedBM25(FittedSource):
         on: tuple[str, ...],
         vocabulary: Vocabulary,
         idf: Floats,
+        documents: int,
         average_length: float,
         postings: tuple[Postings, ...],
     ) -> None:
-        self.on, self.vocabulary, self.idf = on, vocabulary, idf
+        self.on, self.vocabulary, self.idf, self.documents = on, vocabulary, idf, documents
         self.average_length, self.postings = average_length, postings
 
     def __len__(self) -> int:
@@ -153,21 +154,21 @@ class FittedBM25(FittedSource):
         return ["says " + ", ".join(terms[t] for t in shared.indices[a:b]) if a < b else "" for a, b in spans]
 
     def with_new_items(self, items: Items, trained: int) -> FittedBM25:
-        """The same and the items from position ``trained`` on, with the average length of the trained ones.
-
-        A term that only new items have gets the inverse document frequency of a term in one document.
+        """The same and the items from position ``trained`` on. Average length and inverse document frequencies stay
+        those of the items that it was fitted on; a new term counts as one that was in one of them.
         """
         documents = [tokenize(text) for text in _texts(items.table[trained:], self.on)]
         if not documents:
             return self
         size = self.vocabulary.extend(documents)
-        rare = np.log1p((trained - 0.5) / 1.5)
+        rare = np.log1p((self.documents - 0.5) / 1.5)
         idf = np.concatenate([self.idf, np.full(size - len(self.idf), rare, np.float32)])
         weights = _term_weights(self.vocabulary.counts(documents, size), idf, self.average_length)
         postings = [*self.postings, Postings(trained, weights)]
         while len(postings) > 1 and len(postings[-2]) <= len(postings[-1]):
             postings[-2:] = [postings[-2].merged(postings[-1])]
-        return FittedBM25(self.on, self.vocabulary, idf, self.average_length, tuple(postings))
+        knobs = (self.on, self.vocabulary, idf, self.documents, self.average_length)
+        return FittedBM25(*knobs, tuple(postings))
 
     def save(self, folder: Path) -> None:
         """Arrays, the terms, and which attributes they are of."""
@@ -176,8 +177,8 @@ class FittedBM25(FittedSource):
             whole = whole.merged(postings)
         save_arrays(folder, idf=self.idf, **{name: getattr(whole.weights, name) for name in CSR})
         terms = self.vocabulary.terms[: len(self.idf)]
-        facts = {"on": self.on, "average_length": self.average_length, "terms": terms}
-        write_json(folder / "bm25.json", facts)
+        facts = {"on": self.on, "documents": self.documents, "average_length": self.average_length}
+        write_json(folder / "bm25.json", facts | {"terms": terms})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -186,7 +187,8 @@ class FittedBM25(FittedSource):
         arrays = tuple(load_array(folder, name) for name in CSR)
         weights = sparse.csr_array(arrays, shape=(len(arrays[2]) - 1, len(facts["terms"])))
         vocabulary, idf = Vocabulary(facts["terms"]), load_array(folder, "idf")
-        return cls(tuple(facts["on"]), vocabulary, idf, facts["average_length"], (Postings(0, weights),))
+        knobs = (tuple(facts["on"]), vocabulary, idf, facts["documents"], facts["average_length"])
+        return cls(*knobs, (Postings(0, weights),))
 
 
 def _is_text(kind: pl.DataType) -> bool:
