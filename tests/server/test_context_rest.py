@@ -4,12 +4,12 @@ import httpx
 import numpy as np
 import polars as pl
 import pytest
+from shortlist.server.engine import Engine
 
 from shortlist import Automatic, Count, Entity, Event, LogisticRegression, Objective, Popular, System, Table
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.pipeline.release import load, save
-from shortlist.server.engine import Engine
 from shortlist.server.server import running
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases

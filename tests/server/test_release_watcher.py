@@ -3,10 +3,10 @@
 import logging
 
 import pytest
-
-from shortlist.pipeline.release import load
 from shortlist.server.engine import Engine
 from shortlist.server.metrics import Metrics
+
+from shortlist.pipeline.release import load
 from shortlist.server.release_watcher import Watch
 from shortlist.storage.releases import Releases
 from shortlist.storage.sqlite import SqliteStore

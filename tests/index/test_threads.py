@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from shortlist.base.queries import Allowed, Ragged
-from shortlist.index import VectorIndex
+from shortlist.index import SegmentedIndex
 
 COUNT, CHANGES, SIZE = 4_000, 2_000, 16
 
@@ -16,8 +16,8 @@ COUNT, CHANGES, SIZE = 4_000, 2_000, 16
 def index(request, monkeypatch):
     if request.param == "in lists":
         pytest.importorskip("faiss")
-        monkeypatch.setattr("shortlist.index.sealed_segment.EXACT", 1_000)
-    return VectorIndex.build(vectors_of(np.arange(COUNT)), np.arange(COUNT))
+        monkeypatch.setattr("shortlist.index.sealed_segment.EXACT_MAX_VECTORS", 1_000)
+    return SegmentedIndex.build(vectors_of(np.arange(COUNT)), np.arange(COUNT))
 
 
 def vectors_of(items):

@@ -1,4 +1,4 @@
-"""Encoders tuned to a catalogue, kept between runs: tuning is slow, and evaluation asks for the same one again."""
+"""Tuned encoders, kept between runs: tuning is slow, and evaluation asks for the same one again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from shortlist.base.errors import ReleaseError
 from shortlist.base.files import new_folder
 from shortlist.base.items import Pictures
-from shortlist.base.progress import detail, note
+from shortlist.base.progress import Progress
 from shortlist.base.settings import cache_folder
 from shortlist.base.types import AnyArray, Picture
 from shortlist.system.contracts import Encoder, FittedEncoder
@@ -22,8 +22,8 @@ from shortlist.vision.tuning.fine_tune import FineTune
 from shortlist.vision.tuning.tune import tune
 
 
-class Shown(Sequence[Picture]):
-    """Kept pictures as a sequence that reads them when they are looked at."""
+class PictureSequence(Sequence[Picture]):
+    """Stored pictures as a sequence that decodes on access."""
 
     def __init__(self, pictures: Pictures, hashes: Sequence[str]) -> None:
         self.pictures, self.hashes = pictures, hashes
@@ -37,28 +37,31 @@ class Shown(Sequence[Picture]):
     def __getitem__(self, place: slice) -> Sequence[Picture]: ...
     def __getitem__(self, place: int | slice) -> Picture | Sequence[Picture]:
         if isinstance(place, slice):
-            return Shown(self.pictures, self.hashes[place])
+            return PictureSequence(self.pictures, self.hashes[place])
         return self.pictures.read(self.hashes[place])
 
 
-def tuned(encoder: Encoder, knobs: FineTune, shown: Shown, labels: AnyArray) -> FittedEncoder:
-    """``encoder`` tuned to the pictures by their labels, int64[pictures]; from the cache where it was made before.
+def tuned_encoder(
+    encoder: Encoder, knobs: FineTune, pictures: PictureSequence, labels: AnyArray, progress: Progress
+) -> FittedEncoder:
+    """``encoder`` tuned to the pictures by their labels, int64[pictures], from the cache where it is there.
 
-    Whatever changes the result makes another: the encoder, the knobs, the pictures and their labels.
+    The key is everything that changes the result: the encoder, the knobs, the pictures and their labels.
     """
     assert is_dataclass(encoder)
-    told = [type(encoder).__name__, asdict(encoder), asdict(knobs)]
-    content = json.dumps(told, default=str, sort_keys=True) + "\n".join(shown.hashes)
+    declared = [type(encoder).__name__, asdict(encoder), asdict(knobs)]
+    content = json.dumps(declared, default=str, sort_keys=True) + "\n".join(pictures.hashes)
     digest = hashlib.sha256(content.encode() + np.ascontiguousarray(labels, np.int64).tobytes()).hexdigest()
     folder = cache_folder() / "tuned" / digest[:32]
     try:
         return OnnxEncoder.load(folder)
     except (FileNotFoundError, ReleaseError):
-        made, report = tune(encoder, knobs, shown, labels=labels, watch=lambda epoch: detail(str(epoch)))
-        note(str(report))
+        with progress.step("tuning the encoder") as step:
+            tuned, report = tune(encoder, knobs, pictures, labels=labels, progress=progress)
+            step.note(str(report))
         try:
             with new_folder(folder) as fresh:
-                made.save(fresh)
-        except FileExistsError:  # somebody was quicker
+                tuned.save(fresh)
+        except FileExistsError:  # another process has saved the same one meanwhile
             pass
-        return made
+        return tuned

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.base.errors import DataError, MissingExtraError
+from shortlist.base.errors import DataError, MissingExtraError, ReleaseError
 from shortlist.base.queries import Allowed, Ragged
-from shortlist.index import VectorIndex
+from shortlist.index import ExactIndex, SegmentedIndex
+from shortlist.testing.indexes import VectorIndexContract
 
 ITEMS, SIZE = 12, 3
 
@@ -32,10 +33,6 @@ class Brute:
 
     def score(self, query, item):
         return max((float(vector @ query) for vector in self.vectors[item]), default=np.nan)
-
-    def best(self, query, item):
-        scores = [float(vector @ query) for vector in self.vectors[item]]
-        return int(np.argmax(scores)) if scores else -1
 
     def search(self, query, n, may):
         scored = [
@@ -69,8 +66,6 @@ def agrees(index, brute, queries, n, may):
     )
     scores = [brute.score(queries[row], item) for row, item in zip(rows, items, strict=True)]
     assert np.array_equal(index.score(queries, rows, items), np.array(scores, np.float32), equal_nan=True)
-    which = [brute.best(queries[row], item) for row, item in zip(rows, items, strict=True)]
-    assert index.best(queries, rows, items).tolist() == which
     owners, vectors = index.vectors(np.arange(ITEMS, dtype=np.int32))
     mine = [[vector.tolist() for vector in vectors[owners == item]] for item in range(ITEMS)]
     assert mine == [[vector.tolist() for vector in of_item] for of_item in brute.vectors]
@@ -86,10 +81,10 @@ def small_sets(kind):
     with pytest.MonkeyPatch.context() as patch:
         if kind == "in lists":
             pytest.importorskip("faiss")
-            patch.setattr("shortlist.index.sealed_segment.EXACT", 4)
-            patch.setattr("shortlist.index.ivf.RECALL", 1.0)
-            patch.setattr("shortlist.index.ivf.LIST_ROWS", 10**9)
-            patch.setattr("shortlist.index.ivf_search.REFINE", 100)
+            patch.setattr("shortlist.index.sealed_segment.EXACT_MAX_VECTORS", 4)
+            patch.setattr("shortlist.index.ivf.TARGET_RECALL", 1.0)
+            patch.setattr("shortlist.index.ivf.GATHER_COST", 10**9)
+            patch.setattr("shortlist.index.ivf_search.REFINE_FACTOR", 100)
         yield
 
 
@@ -137,7 +132,7 @@ def applied(index, brute, change, given):
 def test_equals_brute_force_through_any_changes(kind, tmp_path_factory, first, changes, queries, n, may):
     with small_sets(kind):
         vectors, keys = arrays(first)
-        index, brute = VectorIndex.build(vectors, keys), Brute()
+        index, brute = SegmentedIndex.build(vectors, keys), Brute()
         brute.add(vectors, keys)
         queries = np.concatenate([arrays(queries)[0][:2], np.ones((1, SIZE), np.float32)])
         shared, hidden = may
@@ -147,9 +142,9 @@ def test_equals_brute_force_through_any_changes(kind, tmp_path_factory, first, c
             agrees(index, brute, queries, n, may)
         folder = tmp_path_factory.mktemp("index")
         index.save(folder)
-        loaded = VectorIndex.load(folder)
+        loaded = SegmentedIndex.load(folder)
         agrees(loaded, brute, queries, n, may)
-        assert loaded.exact == index.exact == (kind == "scanned" or len(index._state.built.keys) <= 4)
+        assert loaded.exact == index.exact == (kind == "scanned" or len(index._snapshot.sealed.keys) <= 4)
         loaded.add(*arrays([(3, [1, 2, 3])]))
         brute.add(*arrays([(3, [1, 2, 3])]))
         agrees(loaded, brute, queries, n, may)
@@ -160,7 +155,7 @@ def test_batch_equals_single(kind):
     with small_sets(kind):
         rng = np.random.default_rng(0)
         vectors, keys = rng.integers(-9, 10, (600, 8)).astype(np.float32), rng.integers(0, 300, 600)
-        index = VectorIndex.build(vectors, keys)
+        index = SegmentedIndex.build(vectors, keys)
         queries = rng.integers(-9, 10, (40, 8)).astype(np.float32)
         may = Allowed(
             rng.random(300) < 0.7,
@@ -176,12 +171,12 @@ def test_batch_equals_single(kind):
 
 def test_a_scan_in_blocks_equals_a_scan_at_once(monkeypatch):
     rng = np.random.default_rng(0)
-    index = VectorIndex.build(rng.integers(-9, 10, (500, 8)).astype(np.float32), np.arange(500))
+    index = SegmentedIndex.build(rng.integers(-9, 10, (500, 8)).astype(np.float32), np.arange(500))
     queries = rng.integers(-9, 10, (30, 8)).astype(np.float32)
     may = Allowed(np.arange(500) % 50 == 0, Ragged.from_lists([[0, row] for row in range(30)]))
     whole = index.search(queries, 7, may)
-    monkeypatch.setattr("shortlist.index.segment.CELLS_AT_ONCE", 40)
-    monkeypatch.setattr("shortlist.index.search.CELLS_AT_ONCE", 600)
+    monkeypatch.setattr("shortlist.index.segment.BLOCK_FLOATS", 40)
+    monkeypatch.setattr("shortlist.index.search.BLOCK_FLOATS", 600)
     parts = index.search(queries, 7, may)
     assert all(
         np.array_equal(getattr(whole, name), getattr(parts, name)) for name in ("rows", "items", "scores")
@@ -191,14 +186,14 @@ def test_a_scan_in_blocks_equals_a_scan_at_once(monkeypatch):
 @KINDS
 def test_save_writes_no_pickle(kind, tmp_path):
     with small_sets(kind):
-        VectorIndex.build(np.eye(40, dtype=np.float32), np.arange(40)).save(tmp_path)
+        SegmentedIndex.build(np.eye(40, dtype=np.float32), np.arange(40)).save(tmp_path)
         assert {file.suffix for file in tmp_path.iterdir()} <= {".npy", ".json", ".faiss"}
 
 
 @KINDS
-def test_grown_says_what_was_changed_since_it_was_built(kind):
+def test_churn_says_what_was_changed_since_it_was_built(kind):
     with small_sets(kind):
-        index = VectorIndex.build(np.eye(20, dtype=np.float32), np.arange(20))
+        index = SegmentedIndex.build(np.eye(20, dtype=np.float32), np.arange(20))
         assert index.churn == 0
         index.add(np.eye(20, dtype=np.float32)[:3], np.arange(20, 23))
         index.delete(np.arange(2))
@@ -208,11 +203,12 @@ def test_grown_says_what_was_changed_since_it_was_built(kind):
         assert len(index) == 21
 
 
-def test_a_newer_format_is_refused(tmp_path):
-    VectorIndex.build(np.eye(3, dtype=np.float32), np.arange(3)).save(tmp_path)
-    (tmp_path / "index.json").write_text('{"format": 99}')
-    with pytest.raises(DataError, match="format 99"):
-        VectorIndex.load(tmp_path)
+@pytest.mark.parametrize(("written", "advice"), [(99, "upgrade"), (1, "train again")])
+def test_another_format_is_refused(written, advice, tmp_path):
+    SegmentedIndex.build(np.eye(3, dtype=np.float32), np.arange(3)).save(tmp_path)
+    (tmp_path / "index.json").write_text(f'{{"format": {written}}}')
+    with pytest.raises(ReleaseError, match=advice):
+        SegmentedIndex.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -225,22 +221,45 @@ def test_a_newer_format_is_refused(tmp_path):
     ],
 )
 def test_vectors_that_cannot_be_kept_are_refused(vectors, keys, says):
-    index = VectorIndex.build(np.zeros((0, 2), np.float32), np.zeros(0, np.int32))
+    index = SegmentedIndex.build(np.zeros((0, 2), np.float32), np.zeros(0, np.int32))
     with pytest.raises(DataError, match=says):
         index.add(np.array(vectors), np.array(keys))
 
 
 def test_without_the_extra_all_is_scanned_and_lists_say_what_to_install(tmp_path, monkeypatch):
     pytest.importorskip("faiss")
-    monkeypatch.setattr("shortlist.index.sealed_segment.EXACT", 10)
-    monkeypatch.setattr("shortlist.index.vector_index.EXACT", 10)
+    monkeypatch.setattr("shortlist.index.sealed_segment.EXACT_MAX_VECTORS", 10)
+    monkeypatch.setattr("shortlist.index.segmented_index.EXACT_MAX_VECTORS", 10)
     vectors = np.eye(40, dtype=np.float32)
-    in_lists = VectorIndex.build(vectors, np.arange(40))
+    in_lists = SegmentedIndex.build(vectors, np.arange(40))
     in_lists.save(tmp_path)
-    assert "inverted lists" in in_lists.about
+    assert "inverted lists" in in_lists.describe()
     monkeypatch.setitem(sys.modules, "faiss", None)
-    scanned = VectorIndex.build(vectors, np.arange(40))
+    scanned = SegmentedIndex.build(vectors, np.arange(40))
     assert scanned.exact
-    assert "pip install 'shortlist[vision]'" in scanned.about
+    assert "pip install 'shortlist[vision]'" in scanned.describe()
     with pytest.raises(MissingExtraError, match="vision"):
-        VectorIndex.load(Path(tmp_path))
+        SegmentedIndex.load(Path(tmp_path))
+
+
+class TestSegmentedIndexScanned(VectorIndexContract):
+    index = SegmentedIndex
+
+
+class TestSegmentedIndexInLists(VectorIndexContract):
+    index = SegmentedIndex
+
+    @pytest.fixture(autouse=True)
+    def _in_lists(self):
+        with small_sets("in lists"):
+            yield
+
+
+class TestExactIndex(VectorIndexContract):
+    index = ExactIndex
+
+    def test_has_no_lists_at_any_size(self):
+        with small_sets("in lists"):
+            index, _ = self.built()
+            assert index.exact
+            assert "faster" not in index.describe()
