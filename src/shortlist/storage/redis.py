@@ -16,8 +16,8 @@ from shortlist.storage import scripts
 from shortlist.storage.frames import exposure_frame
 from shortlist.storage.group_commit_store import GroupedStore
 from shortlist.storage.ids import number
-from shortlist.storage.runs import Run, by_user, frame
-from shortlist.storage.store import AcceptedEvent, Arrival, Exposure
+from shortlist.storage.runs import Run, by_user, events_after, frame
+from shortlist.storage.store import AcceptedEvent, Arrival, Exposure, StoreState
 
 try:
     from redis import Redis, exceptions
@@ -78,12 +78,22 @@ class RedisStore(GroupedStore[_Prepared]):
             self._run(scripts.RAISE, above)
         super().__init__(apart=False)  # what cannot be stored was refused before; now it is the server
 
-    def recent(self, user: str, after: int) -> list[AcceptedEvent]:
-        """See EventStore."""
+    def read_state(self, users: Sequence[str], after: int) -> StoreState:
+        """See EventStore. One round trip."""
         with self._translated():
-            rows = self._redis.lrange(f"{self._prefix}user:{user}", 0, -1)
-        runs = (_run(*row.split(b" ", 1)) for row in rows)
-        return sorted((event for run in runs for event in run.after(after)), key=attrgetter("at"))
+            pipeline = self._redis.pipeline(transaction=True)
+            pipeline.get(self._prefix + "change")
+            if users:
+                pipeline.hmget(self._prefix + "forgotten", [str(number(user)) for user in users])
+            for user in users:
+                pipeline.lrange(f"{self._prefix}user:{user}", 0, -1)
+            deletions, *of_users = pipeline.execute()
+        forgotten, *entries = of_users or [()]
+        return StoreState(
+            [_events_after(rows, after) for rows in entries],
+            [int(found.split()[0]) if found else 0 for found in forgotten],
+            int(deletions or 0),
+        )
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """See EventStore."""
@@ -113,12 +123,6 @@ class RedisStore(GroupedStore[_Prepared]):
             self._run(scripts.FORGET, user, number(user))
         self._remove_exposures(lambda exposure: exposure.user == user)
 
-    def forgotten(self, user: str) -> int:
-        """See EventStore."""
-        with self._translated():
-            found = self._redis.hget(self._prefix + "forgotten", str(number(user)))
-        return int(found.split()[0]) if found else 0
-
     def add_item(self, item: str, attributes: str) -> int:
         """See EventStore."""
         with self._translated():
@@ -142,11 +146,6 @@ class RedisStore(GroupedStore[_Prepared]):
         """See EventStore."""
         with self._translated():
             return {item.decode() for item in self._redis.smembers(self._prefix + "deleted")}
-
-    def deletions(self) -> int:
-        """See EventStore."""
-        with self._translated():
-            return int(self._get("change"))
 
     def exposures(self) -> Iterator[pl.DataFrame]:
         """See EventStore."""
@@ -266,6 +265,13 @@ def _run(sequence: bytes, events: bytes, available: bytes = b"0") -> Run:
     """What ``scripts.ACCEPT`` keeps; before format 3 that was a single event."""
     array = events[:1] == b"\xdd"
     return Run(int(sequence), int(available), events if array else b"\x91" + events)
+
+
+def _events_after(entries: Sequence[bytes], after: int) -> list[AcceptedEvent]:
+    """The events of a user's list with a number above ``after``, by time."""
+    runs = (_run(*entry.split(b" ", 1)) for entry in entries)
+    events = (event for run in runs for event in events_after(after, run.sequence, run.events))
+    return sorted(events, key=attrgetter("at"))
 
 
 def _code(error: Exception) -> str:

@@ -40,6 +40,14 @@ class Arrival(NamedTuple):
     attributes: str  # JSON
 
 
+class StoreState(NamedTuple):
+    """What a request needs of the store, all of one moment."""
+
+    events: list[list[AcceptedEvent]]  # of each user, as ``EventStore.recent`` gives them
+    forgotten: list[int]  # of each user, as ``EventStore.forgotten`` gives it
+    deletions: int  # as ``EventStore.deletions`` gives it
+
+
 class EventStore(Protocol):
     """Accepted events, deleted items and exposures of one system, shared by all its server processes.
 
@@ -63,6 +71,12 @@ class EventStore(Protocol):
 
     def accept(self, events: Sequence[AcceptedEvent]) -> list[bool]:
         """``submit`` and wait."""
+
+    def read_state(self, users: Sequence[str], after: int) -> StoreState:
+        """Everything that a request of ``users`` needs, in one question to the store and from one moment.
+
+        ``after``: a sequence; events up to it are left out. With no users it answers ``deletions`` alone.
+        """
 
     def recent(self, user: str, after: int) -> list[AcceptedEvent]:
         """The events of ``user`` with a sequence above ``after``, ordered by (at, sequence).
