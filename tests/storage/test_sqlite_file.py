@@ -165,7 +165,7 @@ def test_an_older_format_is_brought_up_to_date(tmp_path):
             ("a", "view", "anna", "x", 7, 2.5, None, 7),
             ("b", "view", "bert", "y", 5, None, None, 5),
         ]
-        assert (store.sequence(), store.deleted()) == (2, {"y"})
+        assert (store.sequence(), store.deleted_items()) == (2, {"y"})
         assert store.accept([AcceptedEvent("a", "view", "anna", "x", 7)]) == [False]
         store.close()
 

@@ -18,7 +18,7 @@ from shortlist.base.types import AnyArray, Mask
 from shortlist.data.log.added_items import rows as arrived
 from shortlist.data.log.log import scan
 from shortlist.storage.home import Home
-from shortlist.storage.store import Arrival
+from shortlist.storage.store import AddedItem
 from shortlist.system.event import Objective
 from shortlist.system.system import System
 from shortlist.vision.images.album import Album
@@ -37,7 +37,7 @@ class Dataset:
 
 
 def load_dataset(
-    system: System, home: Home, log: pl.LazyFrame | None = None, arrivals: Iterable[Arrival] = ()
+    system: System, home: Home, log: pl.LazyFrame | None = None, arrivals: Iterable[AddedItem] = ()
 ) -> Dataset:
     """The catalogue with the ``arrivals`` that it does not list, and the ``log`` (columns EVENTS and AVAILABLE_AT).
 

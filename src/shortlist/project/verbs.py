@@ -58,7 +58,7 @@ def dataset(project: Project) -> tuple[Dataset, int]:
     """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
     with learning(project.home), project.store() as store:
         log, watermark = whole_log(project.home, store)
-        return load_dataset(project.system, project.home, log, store.arrivals()), watermark
+        return load_dataset(project.system, project.home, log, store.added_items()), watermark
 
 
 @contextmanager

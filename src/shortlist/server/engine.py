@@ -110,9 +110,9 @@ class Engine:
             raise UnavailableError(
                 "no release serves yet: train and publish one, and this server takes it up"
             )
-        changes = self.store.deletions()
+        changes = self.store.deletion_count()
         if changes != active.state[0]:
-            gone = active.pipeline.items.positions(self.store.deleted())
+            gone = active.pipeline.items.positions(self.store.deleted_items())
             live = np.ones(len(active.pipeline.items), bool)
             live[gone[gone >= 0]] = False
             active.state = (changes, live)
@@ -149,7 +149,7 @@ class Engine:
 
     def _with_arrivals(self, active: ActiveRelease) -> ActiveRelease:
         """The same release with the items that came since; itself where none did."""
-        came = self.store.arrivals(active.arrived)
+        came = self.store.added_items(active.arrived)
         if not came:
             return active
         items = active.pipeline.items

@@ -48,7 +48,7 @@ class GroupedStore(ABC, Generic[P]):
         """See EventStore."""
         return self.read_state([user], 0).forgotten[0]
 
-    def deletions(self) -> int:
+    def deletion_count(self) -> int:
         """See EventStore."""
         return self.read_state((), 0).deletions
 

@@ -17,7 +17,7 @@ from shortlist.storage.frames import exposure_frame
 from shortlist.storage.group_commit_store import GroupedStore
 from shortlist.storage.ids import number
 from shortlist.storage.runs import Run, by_user, events_after, frame
-from shortlist.storage.store import AcceptedEvent, Arrival, Exposure, StoreState
+from shortlist.storage.store import AcceptedEvent, AddedItem, Exposure, StoreState
 
 try:
     from redis import Redis, exceptions
@@ -128,11 +128,11 @@ class RedisStore(GroupedStore[_Prepared]):
         with self._translated():
             return int(self._redis.rpush(self._prefix + "arrivals", json.dumps([item, attributes])))
 
-    def arrivals(self, after: int = 0) -> list[Arrival]:
+    def added_items(self, after: int = 0) -> list[AddedItem]:
         """See EventStore."""
         with self._translated():
             rows = self._redis.lrange(self._prefix + "arrivals", after, -1)
-        return [Arrival(number, *json.loads(row)) for number, row in enumerate(rows, after + 1)]
+        return [AddedItem(number, *json.loads(row)) for number, row in enumerate(rows, after + 1)]
 
     def delete_item(self, item: str) -> None:
         """See EventStore."""
@@ -142,7 +142,7 @@ class RedisStore(GroupedStore[_Prepared]):
         """See EventStore."""
         self._mark("srem", item)
 
-    def deleted(self) -> set[str]:
+    def deleted_items(self) -> set[str]:
         """See EventStore."""
         with self._translated():
             return {item.decode() for item in self._redis.smembers(self._prefix + "deleted")}

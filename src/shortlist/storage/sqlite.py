@@ -22,7 +22,7 @@ from shortlist.storage.group_commit_store import GroupedStore
 from shortlist.storage.ids import number
 from shortlist.storage.runs import Run, by_user, encode, events_after, frame
 from shortlist.storage.schema import connect, prepare, transaction, translated
-from shortlist.storage.store import AcceptedEvent, Arrival, Exposure, StoreState
+from shortlist.storage.store import AcceptedEvent, AddedItem, Exposure, StoreState
 
 _BATCH = 100_000  # rows of one frame of a scan, about
 _TRIM = 10_000  # runs that one transaction lets go of
@@ -119,10 +119,10 @@ class SqliteStore(GroupedStore[_Prepared]):
             made = db.execute("INSERT INTO arrivals (item, attributes) VALUES (?, ?)", (item, attributes))
             return int(made.lastrowid or 0)
 
-    def arrivals(self, after: int = 0) -> list[Arrival]:
+    def added_items(self, after: int = 0) -> list[AddedItem]:
         """See EventStore."""
-        query = f"SELECT {', '.join(Arrival._fields)} FROM arrivals WHERE number > ? ORDER BY number"
-        return [Arrival(*row) for row in self._read(query, (after,))]
+        query = f"SELECT {', '.join(AddedItem._fields)} FROM arrivals WHERE number > ? ORDER BY number"
+        return [AddedItem(*row) for row in self._read(query, (after,))]
 
     def delete_item(self, item: str) -> None:
         """See EventStore."""
@@ -132,7 +132,7 @@ class SqliteStore(GroupedStore[_Prepared]):
         """See EventStore."""
         self._mark(item, deleted=False)
 
-    def deleted(self) -> set[str]:
+    def deleted_items(self) -> set[str]:
         """See EventStore."""
         return {item for (item,) in self._read("SELECT item FROM deletions WHERE deleted = 1")}
 

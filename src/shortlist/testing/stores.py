@@ -111,7 +111,7 @@ class StoreContract:
         assert state.events[0] == [event("e", user="bert", value=2.5)]
         assert state.forgotten == [0, 0, 0, store.forgotten("carl"), 0]
         assert state.forgotten[3] > watermark
-        assert state.deletions == store.deletions() == 1
+        assert state.deletions == store.deletion_count() == 1
 
     def test_read_state_without_users_answers_deletions_alone(self, open_store: Open) -> None:
         store = open_store()
@@ -282,18 +282,18 @@ class StoreContract:
 
     def test_deleted_items_come_back_when_restored(self, open_store: Open) -> None:
         one, two = open_store(), open_store()
-        before = two.deletions()
+        before = two.deletion_count()
         one.delete_item("a")
         one.delete_item("b")
-        assert two.deleted() == {"a", "b"}
-        after = two.deletions()
+        assert two.deleted_items() == {"a", "b"}
+        after = two.deletion_count()
         assert after > before
         two.restore_item("a")
         two.restore_item("never deleted")
-        assert one.deleted() == {"b"}
-        assert one.deletions() > after
+        assert one.deleted_items() == {"b"}
+        assert one.deletion_count() > after
         one.delete_item("a")
-        assert one.deleted() == {"a", "b"}
+        assert one.deleted_items() == {"a", "b"}
 
     def test_items_that_arrive_are_kept_in_order(self, open_store: Open) -> None:
         one, two = open_store(), open_store()
@@ -301,11 +301,11 @@ class StoreContract:
         second = two.add_item("é", "{}")
         again = one.add_item("a", '{"title": "B"}')
         assert first < second < again
-        assert [each.item for each in two.arrivals()] == ["a", "é", "a"]
-        assert two.arrivals(second) == [(again, "a", '{"title": "B"}')]
-        assert one.arrivals(again) == []
+        assert [each.item for each in two.added_items()] == ["a", "é", "a"]
+        assert two.added_items(second) == [(again, "a", '{"title": "B"}')]
+        assert one.added_items(again) == []
         one.close()
-        assert len(open_store().arrivals()) == 3
+        assert len(open_store().added_items()) == 3
 
     def test_exposures_are_written_without_waiting_for_them(self, open_store: Open) -> None:
         store = open_store()
