@@ -274,7 +274,7 @@ class World:
 
 def said(queries: Queries, features: Features, device: str | None) -> Queries:
     """The same queries in the context ``device``."""
-    return replace(queries, context=features.facts.contexts.asked(device and {"device": device}))
+    return replace(queries, context=features.facts.contexts.encode_request(device and {"device": device}))
 
 
 def everything(features: Features) -> Candidates:

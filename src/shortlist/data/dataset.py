@@ -96,7 +96,7 @@ def _contexts(names: Sequence[str], texts: pl.Series) -> tuple[Contexts, AnyArra
     """What was said in the JSON ``texts`` of events, and the codes of it, int16[events, contexts]."""
     counts = texts.value_counts(name="count").with_row_index("place")
     different = [(from_text(text), count) for text, count in counts.select(CONTEXT, "count").iter_rows()]
-    contexts = Contexts.learned(names, different)
+    contexts = Contexts.from_counts(names, different)
     codes = contexts.codes([said for said, _ in different])
     assert codes is not None
     places = texts.to_frame().join(counts, on=CONTEXT, how="left", nulls_equal=True, maintain_order="left")

@@ -162,7 +162,7 @@ class Features:
             "sources": facts.sources,
             "events": [event.name for event in facts.events],
             "definitions": [to_data(each) for each in facts.definitions],
-            "contexts": facts.contexts.words,
+            "contexts": facts.contexts.vocabularies,
             "prior": facts.prior,
         }
         write_json(folder / "features.json", told)

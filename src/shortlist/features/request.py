@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shortlist.base.columns import DAY, HOUR
-from shortlist.base.contexts import UNSAID, Contexts
+from shortlist.base.contexts import MISSING, Contexts
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray, Floats, Moments
 from shortlist.features.block import Block
@@ -34,9 +34,9 @@ class ContextBlock(Block):
                 table[:, first] = slot
                 first += 1
             else:
-                words = min(each.most, len(self.contexts.words[each.context]))
+                words = min(each.most, len(self.contexts.vocabularies[each.context]))
                 said = (slot[:, None] == np.arange(words)).astype(np.float32)
-                table[:, first : first + words] = np.where(slot[:, None] == UNSAID, np.nan, said)
+                table[:, first : first + words] = np.where(slot[:, None] == MISSING, np.nan, said)
                 first += words
         return table.take(candidates.rows, axis=0)
 
@@ -44,20 +44,20 @@ class ContextBlock(Block):
         name = definition.context
         if definition.of_clock:
             return [name]
-        return [f"{name}={word}" for word in self.contexts.words[name][: definition.most]]
+        return [f"{name}={word}" for word in self.contexts.vocabularies[name][: definition.most]]
 
 
 def slots(name: str, t: Moments, context: AnyArray | None, contexts: Contexts) -> AnyArray:
-    """The word of a context at each moment as its place in [0, ``size_of``), int64; UNSAID where it is not said."""
+    """The word of a context at each moment as its place in [0, ``size_of``), int64; MISSING where it is not said."""
     if name == "hour":
         return np.asarray(t // HOUR % 24)
     if name == "weekday":
         return np.asarray((t // DAY + 3) % 7)  # the epoch was a Thursday
     if context is None:
-        return np.full(len(t), UNSAID)
+        return np.full(len(t), MISSING)
     return context[:, contexts.names.index(name)].astype(np.int64)
 
 
 def size_of(name: str, contexts: Contexts) -> int:
     """How many words a context has, and at least 1."""
-    return CLOCK.get(name) or max(len(contexts.words[name]), 1)
+    return CLOCK.get(name) or max(len(contexts.vocabularies[name]), 1)

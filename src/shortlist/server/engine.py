@@ -265,7 +265,7 @@ class Engine:
         """Items for somebody who did nothing but see ``item``, which itself is left out. NotFoundError."""
         active = self.active
         anchor = _position(active, item)
-        said = active.contexts.asked(context)
+        said = active.contexts.encode_request(context)
         queries = Queries(Histories.from_lists([[anchor]], at=[[now() - 1]]), np.array([now()]), said)
         live = _without(active, np.array([anchor], np.int32))
         return Answer(active, active.pipeline.recommend(queries, n, where=where, live=live))
@@ -318,7 +318,7 @@ class Engine:
 
         A clock that stepped back is not believed: a request comes after all that is known and was asked.
         """
-        said = active.contexts.asked(context)
+        said = active.contexts.encode_request(context)
         history = replace(self.history(active, user), users=np.array([user]))
         newest = int(history.at[-1]) + 1 if len(history.at) else 0
         active.clock = max(now(), newest, active.clock)
