@@ -60,7 +60,7 @@ def home(tmp_path_factory):
 
     def write(path):
         pipeline = trained.rankers["logistic_regression"]
-        save(path, system, pipeline, data.users, data.histories, 0)
+        save(path, system, pipeline, data.users.keys, data.histories, 0)
 
     releases = Releases(home)
     releases.publish(releases.add(write, {}))

@@ -57,7 +57,7 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
 def _show_requests(out: Console, url: str, data: Dataset) -> None:
     """Somebody's slate; then they do something, and the next slate knows."""
     lengths = data.histories.lengths
-    user = data.users[int(np.argmin(np.abs(lengths - TYPICAL)))]
+    user = data.users.keys[int(np.argmin(np.abs(lengths - TYPICAL)))]
     history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY}"
     ask = f"{url}/v1/recommend?user={quote(user)}&n={SLATE}&trace=true"
     _call(ask)  # the first request of a process pays for pages that are not in memory yet

@@ -12,7 +12,7 @@ from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
 from shortlist.base.suggest import did_you_mean
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
-from shortlist.system.entity import Entity
+from shortlist.system.entity import Entity, user_problems
 from shortlist.system.event import CLOCK, Event, Match, Objective
 from shortlist.system.feast import FeastView
 from shortlist.system.features import Automatic, Band, Definition, Feature, Rate
@@ -86,6 +86,8 @@ class System:
             yield "sources is empty: name at least one, for example Popular()"
         yield from self._strange_objectives()
         yield from self._strange_features()
+        if self.user is not None:
+            yield from user_problems(self.user)
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
