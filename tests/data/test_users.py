@@ -269,3 +269,12 @@ def test_an_event_cannot_take_the_name_of_another_table(home, tmp_path):
     )
     with pytest.raises(DeclarationError, match="an event cannot be named 'users'"):
         ingest(system, home, tmp_path)
+
+
+def test_lists_and_bytes_of_rejected_rows_are_kept_as_text(home, tmp_path):
+    table = pl.DataFrame({"id": ["anna", "anna"], "langs": [["de"], ["en"]], "raw": [b"\xff", b"ab"]})
+    system = system_of(table, langs=Tags("langs"), raw=Number("raw"))
+    report = ingest(system, home, tmp_path)
+    assert report.inputs[0].quarantined == {"duplicate": 1}
+    assert pl.read_parquet(home.quarantine / "users.parquet")["cell langs"].to_list() == ["['en']"]
+    assert any("cells of 'raw' are no number" in each for each in report.warnings)

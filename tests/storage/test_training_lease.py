@@ -34,7 +34,9 @@ def test_the_lowest_counts_until_it_ends(tmp_path):
 
 def test_the_lease_of_a_dead_process_counts_no_more(tmp_path):
     home = Home.open(tmp_path)
-    with subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE) as child:
+    command = [sys.executable, "-c", CHILD, str(tmp_path)]
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=paths) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"held\n"
         assert lowest_lease(home) == 7

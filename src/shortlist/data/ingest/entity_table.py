@@ -26,7 +26,7 @@ from shortlist.system.entity import USER_KINDS, Attribute, Entity, Image
 
 TABLE_NAMES = {ITEM: CATALOGUE, USER: USERS}  # in reports, the ledger and the quarantine
 
-_FILE, _KEY, _TEXT = "#file", "#key", "#text"
+_FILE, _KEY = "#file", "#key"
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,12 @@ def read_entity_table(
         pl.when(~pl.col(_KEY).is_first_distinct()).then(pl.lit("duplicate")),
     )
     rows = rows.with_columns(reasons.alias(REASON))
-    rejected = rows.filter(pl.col(REASON).is_not_null()).select(
+    rejected = rows.filter(pl.col(REASON).is_not_null())
+    rejected = rejected.select(
         pl.col(_FILE).alias("file"),
         pl.col(ROW).alias("row"),
         pl.col(REASON).alias("reason"),
-        *(cell_text(name).alias(f"cell {name}") for name in names),
+        *(cell_text(rejected[name]).alias(f"cell {name}") for name in names),
     )
     accepted = rows.filter(pl.col(REASON).is_null())
     table, schema, warnings, sources = {role: accepted[_KEY]}, {}, [], {}
@@ -158,14 +159,16 @@ def _picture_sources(
 
 def _unparsed(accepted: pl.DataFrame, cells: pl.Series, column: pl.Series, kind: str) -> list[str]:
     """A warning where cells are not of the attribute's kind."""
-    filled = pl.col(_TEXT).is_not_null() & (pl.col(_TEXT).str.strip_chars() != "")
-    unparsed = accepted.with_columns(cell_text(cells.name).alias(_TEXT)).filter(column.is_null() & filled)
+    unparsed = accepted.filter(column.is_null() & cells.is_not_null())
+    texts = cell_text(unparsed[cells.name])
+    filled = texts.str.strip_chars() != ""
+    unparsed, texts = unparsed.filter(filled), texts.filter(filled)
     if not len(unparsed):
         return []
-    file, row, cell = unparsed.select(_FILE, ROW, _TEXT).row(0)
+    file, row = unparsed.select(_FILE, ROW).row(0)
     return [
         f"{file}: {len(unparsed):,} cells of {cells.name!r} are no {kind} and count as missing: "
-        f"the first is {cell!r} in row {row:,}"
+        f"the first is {texts[0]!r} in row {row:,}"
     ]
 
 

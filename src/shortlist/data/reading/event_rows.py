@@ -99,7 +99,7 @@ class EventRows:
             pl.lit(file).alias("file"),
             pl.col(ROW).alias("row"),
             pl.col(REASON).alias("reason"),
-            *(cell_text(_cell(column)).alias(f"cell {column}") for column in self.columns),
+            *(cell_text(rows[_cell(column)]).alias(f"cell {column}") for column in self.columns),
         )
 
     def _with_availability(self, events: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 SECONDS = 100_000_000_000  # a number below is seconds since 1970 (up to the year 5138),
 MILLISECONDS = 1000 * SECONDS  # below this milliseconds,
 MICROSECONDS = 1000 * MILLISECONDS  # below this microseconds, else nanoseconds
+MAX_CELL_TEXT = 200  # characters of a list or of bytes
 EXACT = 2**53  # floats below have no gaps between whole numbers
 FAST_DATETIME_FORMATS = [  # those that Polars reads fastest first
     f"%Y-%m-%d{between}%H:%M:%S{fraction}{zone}"
@@ -121,9 +122,12 @@ def tolerant_number(cells: pl.Series) -> pl.Series:
     return cells.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
 
 
-def cell_text(column: str) -> pl.Expr:
-    """The text of a cell as read, for the quarantine and for messages."""
-    return pl.col(column).cast(pl.String, strict=False)
+def cell_text(cells: pl.Series) -> pl.Series:
+    """The text of cells as read, for the quarantine and for messages; lists and bytes are cut short."""
+    if cells.dtype.is_nested() or cells.dtype == pl.Binary:
+        texts = [None if value is None else str(value)[:MAX_CELL_TEXT] for value in cells.to_list()]
+        return pl.Series(cells.name, texts, dtype=pl.String)
+    return cells.cast(pl.String, strict=False)
 
 
 def _null() -> pl.Expr:
