@@ -159,7 +159,7 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
         rankers=[LogisticRegression()],
     )
     report.say("learning from the real photos")
-    ingest(system, home, folder, progress=False)
+    ingest(system, home, folder)
     data = load_dataset(system, home)
     (learned,) = fit(system, data.items, data.histories).rankers.values()
     report.say(f"indexing {count:,} vectors around theirs")

@@ -39,7 +39,7 @@ def serving() -> Iterator[str]:
     )
     with tempfile.TemporaryDirectory() as scratch:
         home = Home.open(Path(scratch) / "home")
-        ingest(system, home, Path(scratch), progress=False)
+        ingest(system, home, Path(scratch))
         data = load_dataset(system, home)
         pipeline = fit(system, data.items, data.histories).retrieval
         releases = Releases(home)

@@ -213,7 +213,7 @@ class World:
         self.releases += 1
         folder = self.folder / str(self.releases)
         folder.mkdir()
-        save(folder, SYSTEM, pipeline, data.users, data.histories, watermark)
+        save(folder, SYSTEM, pipeline, data.users.keys, data.histories, watermark)
         self.serve()
 
     def serve(self) -> None:
@@ -249,7 +249,7 @@ class World:
         user, device, t, now, features = answer
         data, _ = self.data()
         log = recoded(data.histories, data.contexts, features.facts.contexts)
-        mine = [row for row, key in enumerate(data.users) if key == user]
+        mine = [row for row, key in enumerate(data.users.keys) if key == user]
         history = replace(log.take(mine) if mine else Histories.empty(1), users=np.array([user]))
         at = np.array([t])
         queries = said(Queries(history.before(at), at), features, device)
@@ -265,7 +265,7 @@ class World:
 
 def said(queries: Queries, features: Features, device: str | None) -> Queries:
     """The same queries in the context ``device``."""
-    return replace(queries, context=features.facts.contexts.asked(device and {"device": device}))
+    return replace(queries, context=features.facts.contexts.encode_request(device and {"device": device}))
 
 
 def everything(features: Features) -> Candidates:

@@ -60,7 +60,7 @@ def home(tmp_path_factory):
 
     def write(path):
         pipeline = trained.rankers["logistic_regression"]
-        save(path, system, pipeline, data.users, data.histories, 0)
+        save(path, system, pipeline, data.users.keys, data.histories, 0)
 
     releases = Releases(home)
     releases.publish(releases.add(write, {}))
@@ -112,7 +112,9 @@ def test_posted_events_say_their_context(client, home):
     engine = Engine(store)
     engine.swap(releases.facts(1), load(releases.open(1)))
     active = engine.active
-    assert engine.history(active, "new").context.tolist() == [[active.contexts.words["device"].index("tv")]]
+    assert engine.history(active, "new").context.tolist() == [
+        [active.contexts.vocabularies["device"].index("tv")]
+    ]
     lately = {}
     for device in DEVICES:
         _, [told] = engine.explain("new", ["i05"], 5, context={"device": device})

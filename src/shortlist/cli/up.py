@@ -66,7 +66,7 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
 def _show_requests(out: Console, url: str, data: Dataset) -> None:
     """A user's slate, where its time went, and why its first item is there."""
     lengths = data.histories.lengths
-    user = data.users[int(np.argmin(np.abs(lengths - TYPICAL_HISTORY)))]
+    user = data.users.keys[int(np.argmin(np.abs(lengths - TYPICAL_HISTORY)))]
     history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY_SHOWN}"
     ask = f"{url}/v1/recommend?user={quote(user)}&n={SLATE}&trace=true"
     _call(ask, Slate)  # the first request of a process pays for pages that are not in memory yet

@@ -164,7 +164,7 @@ class Features:
             "sources": facts.sources,
             "events": [event.name for event in facts.events],
             "definitions": [to_data(each) for each in facts.definitions],
-            "contexts": facts.contexts.words,
+            "contexts": facts.contexts.vocabularies,
             "learned": save_learned(folder, facts.learned),
             "vocabularies": facts.vocabularies,
         }

@@ -27,8 +27,8 @@ from typing import Any, Self
 import polars as pl
 
 from shortlist.base.errors import NotFoundError
+from shortlist.data.check import Problem
 from shortlist.data.ingest.report import IngestReport
-from shortlist.data.problem import Problem
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.project import verbs
 from shortlist.project.local_service import service_of

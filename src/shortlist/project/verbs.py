@@ -11,7 +11,6 @@ from pathlib import Path
 from shortlist.base.columns import SECOND
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import write_bytes
-from shortlist.base.users import Users
 from shortlist.data.check import Problem
 from shortlist.data.check import check as check_data
 from shortlist.data.compact import compact as compact_store
@@ -31,7 +30,7 @@ from shortlist.pipeline.release import save
 from shortlist.project.project import Project, opened
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
-from shortlist.storage.training_lease import held, lowest_held
+from shortlist.storage.training_lease import lowest_lease, training_lease
 from shortlist.system.contracts import TrainingData
 from shortlist.system.system import System
 from shortlist.training.evaluate import Trial
@@ -64,7 +63,7 @@ def learning(home: Home) -> Iterator[None]:
     """While inside, no compaction lets go of what a release needs that is learned from the log as it is now."""
     with opened(home) as store:
         watermark = store.sequence()
-    with held(home, watermark):
+    with training_lease(home, watermark):
         yield
 
 
@@ -96,7 +95,7 @@ def compact(
         found.prune(releases)
 
     def keep_above() -> int:
-        mark = lowest_held(home)  # first: who is done learning has added the release before
+        mark = lowest_lease(home)  # first: who is done learning has added the release before
         return found.watermark() if mark is None else min(mark, found.watermark())
 
     with opened(home) as store:
@@ -105,7 +104,7 @@ def compact(
         events = compact_store(home, store, keep_above)
     if keep is None:
         return Compacted(events, Dropped())
-    return Compacted(events, drop_before(home, moment - keep) if lowest_held(home) is None else None)
+    return Compacted(events, drop_before(home, moment - keep) if lowest_lease(home) is None else None)
 
 
 def forget(home: Home, user: str) -> None:
@@ -177,14 +176,14 @@ def train(
         "why": evaluation.choice.sentence,
         "metrics": {name: asdict(interval) for name, interval in chosen.metrics.items()},
         "split": evaluation.split,
-        "users": len(data.users),
+        "users": len(data.histories),
         "items": len(data.items),
         "events": len(data.histories.items),
         "watermark": watermark,
     }
 
     def write(folder: Path) -> None:
-        save(folder, project.system, pipeline, Users.of_keys(data.users), data.histories, watermark)
+        save(folder, project.system, pipeline, data.users, data.histories, watermark)
         write_bytes(folder / "evaluation.json", to_json(evaluation))
 
     tell("writing the release")

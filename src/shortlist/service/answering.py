@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shortlist.base.contexts import must_be_declared
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries
 from shortlist.base.types import AnyArray
@@ -146,7 +147,7 @@ class Answering:
 def encode_contexts(view: View, contexts: Sequence[ContextValues | None]) -> AnyArray | None:
     """int16[rows, contexts]; None where no context is declared. InvalidRequestError on a name that is not."""
     for context in contexts:
-        view.contexts.asked(context)
+        must_be_declared(context, view.contexts.names)
     return view.contexts.codes(contexts)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
-from shortlist.system.entity import Entity
+from shortlist.system.entity import Entity, user_problems
 from shortlist.system.event import Event, Match, Objective
 from shortlist.system.features import Automatic, Definition, attribute_problems
 
@@ -84,6 +84,8 @@ class System:
         definitions = [each for each in self.features if isinstance(each, Definition)]
         for definition in definitions:
             yield from definition.problems(self)
+        if self.user is not None:
+            yield from user_problems(self.user)
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):

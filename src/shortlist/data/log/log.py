@@ -23,7 +23,7 @@ import polars as pl
 from shortlist.base.columns import AT, AVAILABLE_AT, DAY
 from shortlist.base.files import sync
 from shortlist.base.platform import fcntl
-from shortlist.storage.disk import disk_errors
+from shortlist.storage.disk_errors import disk_errors
 from shortlist.storage.frames import EVENT_FRAME
 from shortlist.storage.home import Home
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shortlist.base.contexts import UNSAID
+from shortlist.base.contexts import MISSING
 from shortlist.base.errors import DeclarationError
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import Floats
@@ -76,7 +76,7 @@ class ContextBlock(Block):
             else:
                 count = len(self._names(each))
                 one_hot = (code[:, None] == np.arange(count)).astype(np.float32)
-                table[:, first : first + count] = np.where(code[:, None] == UNSAID, np.nan, one_hot)
+                table[:, first : first + count] = np.where(code[:, None] == MISSING, np.nan, one_hot)
                 first += count
         return table.take(candidates.rows, axis=0)
 
@@ -84,4 +84,4 @@ class ContextBlock(Block):
         name = definition.context
         if name in CLOCK:
             return [name]
-        return [f"{name}={word}" for word in self._contexts.words[name][: definition.max_categories]]
+        return [f"{name}={word}" for word in self._contexts.vocabularies[name][: definition.max_categories]]

@@ -1,4 +1,4 @@
-"""From the rows of a table to events: parsed, checked, and for each row that is no event, why."""
+"""From the rows of a table to events: parsed and validated, with a reason for each row that is rejected."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import polars as pl
 from shortlist.base.columns import AT, AVAILABLE_AT, CONTEXT, DAY, EVENT_ID, ITEM, USER, VALUE
 from shortlist.data.reading.inputs import FAULT, ROW
 from shortlist.data.reading.parsing import (
-    careful_key,
-    careful_moment,
-    careful_number,
-    clock,
+    cell_text,
     context_text,
-    quick_key,
-    quick_moment,
-    quick_number,
-    unsure,
-    words,
+    datetime_format,
+    fast_key,
+    fast_moment,
+    fast_number,
+    is_doubtful_key,
+    tolerant_key,
+    tolerant_moment,
+    tolerant_number,
 )
 from shortlist.system.event import Event
 
 REASON = "#reason"
-UNSURE = "#unsure"
-HEAD = 100  # cells that are looked at to know the form of times
+DOUBTFUL = "#doubtful"
+FORMAT_SAMPLE = 100  # cells from which the format of times is found
 
 
 class EventRows:
     """How the rows of one input become events of one kind.
 
-    ``now`` (microseconds) bounds what time is plausible: from 1970 to a day from now. Where the event has
-    no clock, its row's place after ``first`` (microseconds) is its time. It was known by now at the latest.
+    ``now`` (microseconds) bounds plausible times: from 1970 to a day from now. Where the event has no time
+    column, a row's place after ``first`` (microseconds) is its time. It was available by now at the latest.
     """
 
     def __init__(self, event: Event, now: int, first: int = 0) -> None:
@@ -42,27 +42,27 @@ class EventRows:
         self.columns = list(dict.fromkeys(filter(None, [*named, *event.context.values()])))
 
     def prepare(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """The quick reading, inside the scan: event columns, the cells as they stood, and UNSURE."""
+        """The fast parse, inside the scan: event columns, the cells as read, and DOUBTFUL."""
         kinds = rows.collect_schema()
         event = self.event
-        key = {name: quick_key(column, kinds[column]) for name, column in self._keys().items()}
+        key = {name: fast_key(column, kinds[column]) for name, column in self._keys().items()}
         at = pl.col(ROW) - 1 + self.first
         if event.at:
             at = _moment(event.at, rows, kinds)
-        value = quick_number(event.value, kinds[event.value]) if event.value else pl.lit(None, pl.Float64)
+        value = fast_number(event.value, kinds[event.value]) if event.value else pl.lit(None, pl.Float64)
         more = [context_text(event.context, kinds).alias(CONTEXT)] if event.context else []
         doubts = [
             pl.col(FAULT).is_not_null(),
-            *map(unsure, key.values()),
+            *map(is_doubtful_key, key.values()),
             at.is_null(),
             (at < 0) | (at > self.latest),
         ]
         if event.value:
             doubts.append(self._wrong(value, pl.col(event.value)) | self._outside(value))
         if event.available_at:
-            known = _moment(event.available_at, rows, kinds)
-            doubts.append(known.is_null() & pl.col(event.available_at).is_not_null())
-            more.append(known.alias(AVAILABLE_AT))
+            available = _moment(event.available_at, rows, kinds)
+            doubts.append(available.is_null() & pl.col(event.available_at).is_not_null())
+            more.append(available.alias(AVAILABLE_AT))
         return rows.select(
             ROW,
             FAULT,
@@ -75,20 +75,22 @@ class EventRows:
             at.alias(AT),
             value.alias(VALUE),
             *more,
-            reduce(pl.Expr.or_, (doubt.fill_null(False) for doubt in doubts)).alias(UNSURE),
+            reduce(pl.Expr.or_, (doubt.fill_null(False) for doubt in doubts)).alias(DOUBTFUL),
         )
 
     def split(self, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Events, in order; and the rows that are none, each with a REASON."""
-        doubted = batch[UNSURE]
+        """The events, in order; and the rejected rows, each with a REASON."""
+        doubted = batch[DOUBTFUL]
         if not doubted.any():
-            return self._known(batch), batch.clear().with_columns(pl.lit(None, pl.String).alias(REASON))
-        judged = self._careful(batch.filter(doubted))
-        passed = judged.filter(pl.col(REASON).is_null())
+            return self._with_availability(batch), batch.clear().with_columns(
+                pl.lit(None, pl.String).alias(REASON)
+            )
+        parsed = self._tolerant(batch.filter(doubted))
+        passed = parsed.filter(pl.col(REASON).is_null())
         good = batch.filter(~doubted)
         if len(passed):
             good = pl.concat([good, passed.select(batch.columns)]).sort(ROW)
-        return self._known(good), judged.filter(pl.col(REASON).is_not_null())
+        return self._with_availability(good), parsed.filter(pl.col(REASON).is_not_null())
 
     def cells(self, rows: pl.DataFrame, file: str) -> pl.DataFrame:
         """Rows for the quarantine: the file, the row's number (1 is the first row of data), the reason, its cells."""
@@ -97,21 +99,21 @@ class EventRows:
             pl.lit(file).alias("file"),
             pl.col(ROW).alias("row"),
             pl.col(REASON).alias("reason"),
-            *(words(_cell(column)).alias(f"cell {column}") for column in self.columns),
+            *(cell_text(rows[_cell(column)]).alias(f"cell {column}") for column in self.columns),
         )
 
-    def _known(self, events: pl.DataFrame) -> pl.DataFrame:
+    def _with_availability(self, events: pl.DataFrame) -> pl.DataFrame:
         if not self.event.available_at:
             return events
-        known = pl.min_horizontal(pl.col(AVAILABLE_AT).fill_null(pl.col(AT)), self.now)
-        return events.with_columns(known.alias(AVAILABLE_AT))
+        available = pl.min_horizontal(pl.col(AVAILABLE_AT).fill_null(pl.col(AT)), self.now)
+        return events.with_columns(available.alias(AVAILABLE_AT))
 
     def _keys(self) -> dict[str, str]:
         keys = {USER: self.event.user, ITEM: self.event.item}
         return keys | ({EVENT_ID: self.event.id} if self.event.id else {})
 
     def _is_key(self, column: str, kinds: pl.Schema) -> bool:
-        """Whether a column's cells are keys as they stand, and need not be carried twice."""
+        """Whether a column's cells are keys as read, and need not be carried twice."""
         return kinds[column] == pl.String and column in self._keys().values()
 
     def _with_cells(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -120,21 +122,21 @@ class EventRows:
             pl.col(name).alias(cell) for cell, name in keys.items() if cell not in rows.columns
         )
 
-    def _careful(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows read anew from their cells, with REASON, null where nothing is wrong."""
+    def _tolerant(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows parsed again from their cells, with REASON, null where the row is valid."""
         rows = self._with_cells(rows)
-        read = [careful_key(rows[name]).alias(name) for name in self._keys()]
+        read = [tolerant_key(rows[name]).alias(name) for name in self._keys()]
         for name, column, reader in [
-            (AT, self.event.at, careful_moment),
-            (AVAILABLE_AT, self.event.available_at, careful_moment),
-            (VALUE, self.event.value, careful_number),
+            (AT, self.event.at, tolerant_moment),
+            (AVAILABLE_AT, self.event.available_at, tolerant_moment),
+            (VALUE, self.event.value, tolerant_number),
         ]:
             if column and rows.schema[_cell(column)] == pl.String:
                 read.append(reader(rows[_cell(column)]).alias(name))
         return rows.with_columns(read).with_columns(pl.coalesce(self._reasons(rows.schema)).alias(REASON))
 
     def _reasons(self, kinds: pl.Schema) -> list[pl.Expr]:
-        """What can be wrong with a row, the first that holds counts; every expression is null where all is well."""
+        """Why a row is rejected, the first reason that holds counts; each expression is null where it does not."""
         event = self.event
         filled = {column: _filled(_cell(column), kinds[_cell(column)]) for column in self.columns}
         at, value = pl.col(AT), pl.col(VALUE)
@@ -164,8 +166,8 @@ class EventRows:
 
 
 def _moment(column: str, rows: pl.LazyFrame, kinds: pl.Schema) -> pl.Expr:
-    form = clock(rows.select(column).head(HEAD).collect().to_series())
-    return quick_moment(column, kinds[column], form)
+    form = datetime_format(rows.select(column).head(FORMAT_SAMPLE).collect().to_series())
+    return fast_moment(column, kinds[column], form)
 
 
 def _cell(column: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shortlist.base.contexts import from_text
 from shortlist.base.errors import StoreError
 from shortlist.base.files import sync
-from shortlist.storage.ids import number
+from shortlist.storage.hashing import hash64
 from shortlist.storage.runs import encode
 from shortlist.storage.store import AcceptedEvent
 
@@ -138,8 +138,8 @@ def _from_older(db: sqlite3.Connection, found: int) -> None:
     _run(db, _EVENTS)
     if found == 1:
         _run(db, _STATE)
-        db.create_function("number", 1, number, deterministic=True)
-        db.execute("INSERT OR IGNORE INTO ids SELECT number(event_id) FROM older")
+        db.create_function("hash64", 1, hash64, deterministic=True)
+        db.execute("INSERT OR IGNORE INTO ids SELECT hash64(event_id) FROM older")
         db.execute("UPDATE counter SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM older)")
     else:
         db.execute("ALTER TABLE counter ADD COLUMN merged INTEGER NOT NULL DEFAULT 0")

@@ -1,4 +1,4 @@
-"""The pictures that a catalogue names: into the home's album; what cannot be used, put aside with its reason."""
+"""Picture columns: the pictures that a catalogue names into the home's album, the others rejected with a reason."""
 
 from __future__ import annotations
 
@@ -10,29 +10,25 @@ import polars as pl
 
 from shortlist.base.items import PICTURES
 from shortlist.base.optional import require
-from shortlist.data.ingest.progress import bar
+from shortlist.base.progress import Progress
 from shortlist.data.ingest.report import PicturesReport
-from shortlist.data.reading.parsing import quick_key
+from shortlist.data.reading.parsing import fast_key
 from shortlist.system.entity import Image
 from shortlist.vision.images.album import Album
 from shortlist.vision.images.collect import Outcome, collect
 from shortlist.vision.images.duplicates import near_duplicates
 
-TABLE = "pictures"  # what the quarantine calls it
-
 
 @dataclass(frozen=True)
-class Gathered:
+class CollectedPictures:
     """The pictures of one attribute."""
 
-    column: (
-        pl.Series
-    )  # of the type PICTURES: each item's content hashes, each once, in the order of its sources
-    bad: pl.DataFrame  # columns file, row, reason, item, attribute, source
+    column: pl.Series  # PICTURES: the distinct content hashes of each item, in the order of its sources
+    rejected: pl.DataFrame  # columns file, row, reason, item, attribute, source
     report: PicturesReport
 
 
-def sources(attribute: Image, cells: pl.Series, folders: pl.Series) -> pl.Series:
+def picture_sources(attribute: Image, cells: pl.Series, folders: pl.Series) -> pl.Series:
     """The sources in each cell, a list: bytes, addresses, or paths that start from the cell's folder."""
     kind = cells.dtype
     inner = kind.inner if isinstance(kind, pl.List | pl.Array) else kind
@@ -44,9 +40,7 @@ def sources(attribute: Image, cells: pl.Series, folders: pl.Series) -> pl.Series
     if kind.is_nested():
         lists = cells.cast(pl.List(pl.String), strict=False)
     else:
-        lists = (
-            cells.to_frame().select(quick_key(cells.name, kind).str.split(attribute.separator)).to_series()
-        )
+        lists = cells.to_frame().select(fast_key(cells.name, kind).str.split(attribute.separator)).to_series()
     flat = pl.DataFrame({"source": lists, "folder": folders}).with_row_index("place").explode("source")
     source = pl.col("source").str.strip_chars()
     whole = source.str.contains(r"^(https?:/)?/")
@@ -56,33 +50,37 @@ def sources(attribute: Image, cells: pl.Series, folders: pl.Series) -> pl.Series
     return _lists(found, "source", len(cells), pl.List(pl.String))
 
 
-def gather(album: Album, name: str, named: pl.DataFrame, progress: bool | None) -> Gathered:
-    """Collect the pictures of the attribute ``name``; ``named`` has one row per item.
+def collect_pictures(album: Album, name: str, sources: pl.DataFrame, progress: Progress) -> CollectedPictures:
+    """Collect the pictures of the attribute ``name``; ``sources`` has one row per item.
 
     Its columns are file, row, item and source, the latter a list. Raises MissingExtraError without Pillow.
     """
     require("PIL", extra="vision", why=f"reading the pictures of {name!r}")
-    flat = named.with_row_index("place").explode("source").filter(pl.col("source").is_not_null())
+    flat = sources.with_row_index("place").explode("source").filter(pl.col("source").is_not_null())
     wanted = flat["source"].unique(maintain_order=True)
-    with bar(f"pictures: {name}", len(wanted), progress, "pictures") as advance:
-        outcomes = collect(album, wanted, advance)
-    found = pl.DataFrame(
+    with progress.step(f"reading pictures: {name}", len(wanted), "pictures") as step:
+        outcomes = collect(album, wanted, step.advance)
+    results = pl.DataFrame(
         {
             "source": wanted,
             "hash": pl.Series([each.hash for each in outcomes], dtype=pl.String).str.decode("hex"),
             "reason": pl.Series([each.reason for each in outcomes], dtype=pl.String),
         }
     )
-    flat = flat.join(found, on="source", how="left", maintain_order="left")
-    good, bad = flat.filter(pl.col("hash").is_not_null()), flat.filter(pl.col("hash").is_null())
-    said = (
+    flat = flat.join(results, on="source", how="left", maintain_order="left")
+    good, rejected = flat.filter(pl.col("hash").is_not_null()), flat.filter(pl.col("hash").is_null())
+    shown = (
         pl.col("source")
         if flat.schema["source"] == pl.String
         else pl.format("{} bytes", pl.col("source").bin.size())
     )
-    return Gathered(
-        _lists(good.unique(["place", "hash"], maintain_order=True), "hash", len(named), PICTURES).alias(name),
-        bad.select("file", "row", "reason", "item", pl.lit(name).alias("attribute"), said.alias("source")),
+    return CollectedPictures(
+        _lists(good.unique(["place", "hash"], maintain_order=True), "hash", len(sources), PICTURES).alias(
+            name
+        ),
+        rejected.select(
+            "file", "row", "reason", "item", pl.lit(name).alias("attribute"), shown.alias("source")
+        ),
         _report(album, name, outcomes),
     )
 
@@ -99,7 +97,7 @@ def _report(album: Album, name: str, outcomes: Iterable[Outcome]) -> PicturesRep
         unchanged=sum(not each.fresh and each.hash is not None for each in outcomes),
         quarantined=dict(reasons.value_counts(sort=True).iter_rows()),
         copies=len(hashes) - len(kept),
-        alike=len(likeness) - len(np.unique(near_duplicates(likeness))),
+        near_duplicates=len(likeness) - len(np.unique(near_duplicates(likeness))),
     )
 
 
