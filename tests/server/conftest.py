@@ -1,4 +1,4 @@
-"""A small real system to serve: films of three genres, people with a favourite one each."""
+"""A small real system to serve: films of three genres, users with a favourite genre each."""
 
 import os
 import signal
@@ -17,11 +17,12 @@ import pytest
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Queries
+from shortlist.base.users import Users
 from shortlist.features.features import Features
 from shortlist.pipeline.path import hydrate
 from shortlist.pipeline.pipeline import Pipeline
-from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import save
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.ranking.logistic_regression import LogisticRegression
 from shortlist.retrieval.item_knn import ItemKNN
 from shortlist.retrieval.popular import Popular
@@ -68,7 +69,7 @@ def films(count: int = FILMS) -> Items:
 
 
 def people(seed: int) -> Histories:
-    """40 people: person ``p`` rated 8 films of the genre ``p % 3``, from 2020 on."""
+    """40 users: user ``p`` rated 8 films of the genre ``p % 3``, from 2020 on."""
     rng = np.random.default_rng(seed)
     rows = [(rng.permutation(FILMS // 3)[:8] * 3 + p % 3).tolist() for p in range(40)]
     times = [[YEAR_2020 + 1_000_000 * n for n in range(8)] for _ in rows]
@@ -106,7 +107,7 @@ def pipeline(seed: int) -> Pipeline:
 
 def add_release(home: Home, *, seed: int = 0, watermark: int = 0) -> int:
     """Learn and add a release; its number."""
-    users = [f"u{n}" for n in range(40)]
+    users = Users.of_keys([f"u{n}" for n in range(40)])
 
     def write(folder):
         save(folder, system, pipeline(seed), users, people(seed), watermark)
