@@ -16,7 +16,7 @@ from shortlist.pipeline.state import Eligibility, PathState
 from shortlist.rules.where import where_mask
 from shortlist.system.contracts import ExplainsPredictions
 
-CONTRIBUTIONS_TOLD = 3  # in the sentence, of each objective
+SENTENCE_CONTRIBUTIONS = 3  # features that the sentence names for each objective
 
 
 def explain(
@@ -28,13 +28,16 @@ def explain(
     where: Mapping[str, Any] | None = None,
     live: Mask | None = None,
 ) -> list[Explanation]:
-    """What the path knows about each of ``items`` for the one query in ``queries`` and a slate of ``n``.
+    """How each of ``items`` fares on the path, for the one query in ``queries`` and a slate of ``n``.
 
-    Works for any item: what was never retrieved or was dropped is scored all the same.
+    Works for any item: one that was not retrieved, or was dropped, is scored all the same. Without sources there is
+    no slate, and the explanation is of the prediction alone.
     """
     eligibility = Eligibility(live, where)
-    ranked = pipeline.run_until(queries, n, until=rank, eligibility=eligibility)
-    arranged = pipeline.run_until(queries, n, until=arrange, eligibility=eligibility)
+    ranked = arranged = PathState(queries, n, eligibility)
+    if pipeline.sources:
+        ranked = pipeline.run_until(queries, n, until=rank, eligibility=eligibility)
+        arranged = pipeline.run_until(queries, n, until=arrange, eligibility=eligibility)
     own = PathState(queries, n, eligibility, encoded=ranked.encoded)
     own.candidates = Candidates.given(np.zeros(len(items), np.int64), items, len(pipeline.sources))
     hydrate(pipeline, own)
@@ -63,7 +66,7 @@ def explain(
             if contributions is None
             else _largest_first(pipeline.objectives, pipeline.features.names, contributions[i]),
         }
-        explanations.append(Explanation(**facts, sentence=_sentence(facts, n)))
+        explanations.append(Explanation(**facts, sentence=_sentence(pipeline, facts, n)))
     return explanations
 
 
@@ -113,22 +116,29 @@ def _filtered_by(
     return reasons
 
 
-def _sentence(facts: Mapping[str, Any], n: int) -> str:
-    title, position, by_value = facts["title"], facts["position"], facts["position_by_value"]
+def _sentence(pipeline: Pipeline, facts: Mapping[str, Any], n: int) -> str:
+    title = facts["title"]
     if facts["filtered_by"]:
         return f"{title} is left out: {', '.join(facts['filtered_by'])}."
-    if by_value is None:
+    if not pipeline.sources:
+        story = f"{title} is in no slate, since this System has no sources"
+    elif facts["position_by_value"] is None:
         return f"{title} is not in the slate: no source retrieved it."
-    sources = ", ".join(f"{name} (its no. {place})" for name, place in facts["retrieved_by"].items())
+    else:
+        story = _way(title, facts, n)
+    for objective, parts in facts["contributions"].items():
+        largest = [f"{name} {value:+.2f}" for name, value in list(parts.items())[:SENTENCE_CONTRIBUTIONS]]
+        story += f". {objective} {facts['probabilities'][objective]:.1%}, mostly {', '.join(largest)}"
+    return story + "."
+
+
+def _way(title: str, facts: Mapping[str, Any], n: int) -> str:
+    """Where the item is in the slate, and how it came there."""
+    position, by_value = facts["position"], facts["position_by_value"]
+    sources = ", ".join(f"{name} (its no. {rank})" for name, rank in facts["retrieved_by"].items())
     story = f"Retrieved by {sources}" if sources else "Filled in by popularity"
     story += f"; no. {by_value} by value"
     if position is None:
-        story = f"{title} is not in the first {n}. {story}"
-    else:
-        story = f"{title} is no. {position}. {story}"
-        if position != by_value:
-            story += f", moved to {position} by the order"
-    for objective, parts in facts["contributions"].items():
-        largest = [f"{name} {value:+.2f}" for name, value in list(parts.items())[:CONTRIBUTIONS_TOLD]]
-        story += f". {objective} {facts['probabilities'][objective]:.1%}, mostly {', '.join(largest)}"
-    return story + "."
+        return f"{title} is not in the first {n}. {story}"
+    moved = f", moved to {position} by the order" if position != by_value else ""
+    return f"{title} is no. {position}. {story}{moved}"

@@ -55,6 +55,8 @@ class Pipeline:
         `shortlist.rules.where.where_mask`), ``live`` bool[items] marks items that are not deleted, ``excluded``
         are items that single rows do not want. Raises InvalidRequestError that names the field.
         """
+        if n < 1:
+            raise InvalidRequestError("n", f"must be at least 1, not {n}")
         stages = [stage for stage in _stages(queries) if with_reasons or stage is not reasons]
         return self._run(stages, queries, n, Eligibility(live, where), excluded=excluded)
 
@@ -104,10 +106,11 @@ class Pipeline:
         given: Ragged | None = None,
         excluded: Ragged | None = None,
     ) -> Slates:
-        if n < 1:
-            raise InvalidRequestError("n", f"must be at least 1, not {n}")
+        if len(queries) <= QUERY_BLOCK:
+            state = PathState(queries, n, eligibility, given, excluded)
+            return Slates.from_state(self._through(stages, state))
         blocks = []
-        for first in range(0, max(len(queries), 1), QUERY_BLOCK):
+        for first in range(0, len(queries), QUERY_BLOCK):
             rows = np.arange(first, min(first + QUERY_BLOCK, len(queries)))
             state = PathState(queries.take(rows), n, eligibility)
             state.given = None if given is None else given.take(rows)

@@ -65,6 +65,10 @@ class Slates:
         parts["rows"] = np.zeros_like(parts["rows"])
         return Slates(**parts, reasons=self.reasons[span], stages=self.stages, degraded=self.degraded)
 
+    def split(self, rows: int) -> list[Slates]:
+        """The slate of each of the batch's ``rows`` rows, as batches of one."""
+        return [self] if rows == 1 else [self.row(row) for row in range(rows)]
+
     @classmethod
     def joined(cls, blocks: Sequence[Slates]) -> Slates:
         """Blocks of rows one after the other; their stages added up."""

@@ -1,15 +1,14 @@
-"""The release that serves, and the immutable view of it and of the online state that one request works with."""
+"""The release that serves, and what one request sees of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
+from functools import cached_property
 
 from shortlist.base.contexts import Contexts
 from shortlist.base.errors import NotFoundError
-from shortlist.base.types import Mask, Positions
+from shortlist.base.types import Mask
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.release import Release
 from shortlist.storage.releases import ReleaseFacts
@@ -17,12 +16,12 @@ from shortlist.storage.releases import ReleaseFacts
 
 @dataclass(frozen=True)
 class ActiveRelease:
-    """A release in service. Immutable; what changes while it serves is its `OnlineState`."""
+    """A release in service, as it was loaded. Immutable: what changes while it serves is its `OnlineState`."""
 
     facts: ReleaseFacts
     release: Release
 
-    @property
+    @cached_property
     def event_codes(self) -> Mapping[str, int]:
         """Event name -> code."""
         return {name: code for code, name in enumerate(self.release.pipeline.events)}
@@ -30,22 +29,26 @@ class ActiveRelease:
 
 @dataclass(frozen=True)
 class View:
-    """What one request sees, from its beginning to its end: the release with the items that came since.
+    """What one request sees from its beginning to its end: the release over the catalogue of that moment.
 
-    ``live`` bool[items] marks items that are not deleted (None: all), as of the store's ``deletions`` count.
+    Immutable, but for live features, which follow accepted events.
     """
 
     active: ActiveRelease
-    release: Release  # the active one, over the grown catalogue
-    live: Mask | None = None
-    deletions: int = 0
-    added: int = 0  # number of the newest item in the catalogue that a server took in
-    event_codes: Mapping[str, int] = field(default_factory=dict)
+    release: Release  # the active one, with the items that were added since
+    live: Mask | None = None  # bool[items], items that are not deleted; None: all
+    deletions: int = 0  # the store's deletion count that ``live`` is of
+    added: int = 0  # the number of the newest added item in the catalogue
 
     @property
     def number(self) -> int:
-        """Of the release."""
+        """The release's number."""
         return self.active.facts.number
+
+    @property
+    def event_codes(self) -> Mapping[str, int]:
+        """Event name -> code."""
+        return self.active.event_codes
 
     @property
     def pipeline(self) -> Pipeline:
@@ -54,7 +57,7 @@ class View:
 
     @property
     def contexts(self) -> Contexts:
-        """What events and requests may say, with the vocabularies of training."""
+        """The declared contexts with the vocabularies of training."""
         return self.pipeline.features.facts.contexts
 
     def position(self, item: str) -> int:
@@ -64,21 +67,12 @@ class View:
             raise NotFoundError(f"no item {item!r} in the catalogue of release {self.number}")
         return position
 
-    def deleted(self, position: int) -> bool:
-        """Whether an item is deleted."""
+    def is_deleted(self, position: int) -> bool:
+        """Whether the item at ``position`` is deleted."""
         return self.live is not None and not self.live[position]
 
-    def without(self, positions: Positions) -> Mask | None:
-        """The live items but for ``positions``, of which -1 means nothing."""
-        positions = positions[positions >= 0]
-        if not len(positions):
-            return self.live
-        live = np.ones(len(self.pipeline.items), bool) if self.live is None else self.live.copy()
-        live[positions] = False
-        return live
-
     def why_left_out(self, position: int) -> str:
-        """Why a given item is in no slate."""
+        """Why an item that a request gave is not in its slate; -1 is an unknown item."""
         if position < 0:
             return "unknown item"
-        return "deleted" if self.deleted(position) else "filtered"
+        return "deleted" if self.is_deleted(position) else "filtered"

@@ -1,30 +1,43 @@
-"""One use case at work: it reads the state once, puts answers together, and defers counters and exposures."""
+"""One call of a use case at work: read the state, run the path, assemble, defer counters and exposures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from shortlist.base.contexts import must_be_declared
 from shortlist.base.histories import Histories
-from shortlist.base.queries import Queries
+from shortlist.base.queries import Queries, Ragged
 from shortlist.base.types import AnyArray
-from shortlist.pipeline.slate import Slates, Stage
+from shortlist.pipeline.slate import Slates
 from shortlist.service import assemble
 from shortlist.service.active_release import View
-from shortlist.service.answers import Predictions, SearchResults, Slate
+from shortlist.service.answers import Predictions, SearchResults, Slate, StageTrace
 from shortlist.service.call import Call
 from shortlist.service.histories import histories_of
 from shortlist.service.metrics import Metrics
 from shortlist.service.online_state import OnlineState, now
 from shortlist.service.pictures import QueryPicture
-from shortlist.service.requests import ContextValues
+from shortlist.service.requests import Conditions, ContextValues
 from shortlist.storage.store import EventStore, Exposure
 
 
+class SlateRequest(Protocol):
+    """A request for ``n`` items that satisfy ``where``."""
+
+    @property
+    def n(self) -> int:
+        """How many items to return."""
+
+    @property
+    def where(self) -> Conditions | None:
+        """Attributes that items must have."""
+
+
 class Answering:
-    """One use case at work: reads the state once, puts answers together, defers counters and exposures."""
+    """One call of the use case ``kind``. A context manager: without a ``call`` of the interface, it ends its own."""
 
     def __init__(
         self, kind: str, state: OnlineState, store: EventStore, metrics: Metrics, call: Call | None
@@ -39,35 +52,78 @@ class Answering:
         if self._own and kind is None:
             self.call.finish()
 
+    # What the call reads
+
+    def moment(self) -> int:
+        """Now, in microseconds."""
+        return self._state.moment()
+
     def view(self) -> View:
-        """The view of now, deletions of the last moment included."""
+        """The view of now, the latest deletions included. Asks the store once."""
         view = self._state.with_deletions(self._store.read_state((), 0).deletions)
         self.call.stage("read_state")
         return view
 
-    def queries(
+    def user_queries(
         self, users: Sequence[str | None], contexts: Sequence[ContextValues | None]
     ) -> tuple[View, Queries]:
-        """The view of now, and one query for each user: all they did up to now, asked now.
+        """The view of now, and a query for each user (None: no user) with all that the user did up to now.
 
-        None is a row without a user. Events of clocks that run ahead are not hidden from their own author.
+        Asks the store once. A query comes after all events of its own user, also of a client whose clock is ahead.
         """
-        store, state = self._store, self._state
-        context = encode_contexts(state.view, contexts)
-        named = list(dict.fromkeys(user for user in users if user is not None))
-        read = store.read_state(named, state.view.release.watermark)
-        view = state.with_deletions(read.deletions)
-        if named:
-            index = {user: row for row, user in enumerate([*named, None])}
-            parts = [histories_of(view, named, read), *([Histories.empty(1)] if None in users else [])]
-            histories = Histories.stacked(parts)
-            if len(users) > 1:
-                histories = histories.take(np.array([index[user] for user in users]))
-        else:
-            histories = Histories.empty(len(users))
-        moment = state.moment(int(histories.at.max(initial=-1)) + 1)
+        context = encode_contexts(self._state.view, contexts)
+        unique = list(dict.fromkeys(user for user in users if user is not None))
+        read = self._store.read_state(unique, self._state.view.release.watermark)
+        view = self._state.with_deletions(read.deletions)
+        histories = histories_of(view, unique, read) if unique else Histories.empty(len(users))
+        if unique and len(users) > 1:
+            rows = {user: row for row, user in enumerate([*unique, None])}
+            histories = Histories.stacked([histories, Histories.empty(1)])
+            histories = histories.take(np.array([rows[user] for user in users]))
+        at = np.maximum(self.moment(), histories.last_at() + 1)
         self.call.stage("read_state")
-        return view, Queries(histories, np.full(len(users), moment), context)
+        return view, Queries(histories, at, context)
+
+    # What the path makes of it
+
+    def recommend(
+        self,
+        view: View,
+        queries: Queries,
+        requests: Sequence[SlateRequest],
+        excluded: Ragged | None,
+    ) -> list[Slates]:
+        """The slate of each request, as a batch of one. Those with the same ``n`` and ``where`` run together."""
+        groups: dict[tuple[int, str], list[int]] = {}
+        for row, request in enumerate(requests):
+            groups.setdefault((request.n, repr(request.where)), []).append(row)
+        slates: dict[int, Slates] = {}
+        for group in groups.values():
+            rows, request = np.array(group), requests[group[0]]
+            ran = view.pipeline.recommend(
+                queries if len(groups) == 1 else queries.take(rows),
+                request.n,
+                where=request.where,
+                live=view.live,
+                excluded=None if excluded is None else excluded.take(rows),
+            )
+            self.call.path(ran.stages)
+            slates.update(zip(group, ran.split(len(group)), strict=True))
+        return [slates[row] for row in range(len(requests))]
+
+    def rank(self, view: View, queries: Queries, given: Ragged) -> list[Slates]:
+        """The given items of each query that may be shown, best first."""
+        slates = view.pipeline.rank(queries, given, live=view.live)
+        self.call.path(slates.stages)
+        return slates.split(len(queries))
+
+    def predict(self, view: View, queries: Queries, items: Sequence[int]) -> Slates:
+        """The given item of each query with its probabilities, in the order of the queries."""
+        slates = view.pipeline.predict(queries, Ragged.from_lists([[item] for item in items]))
+        self.call.path(slates.stages)
+        return slates
+
+    # What is answered
 
     def slates(
         self,
@@ -77,67 +133,69 @@ class Answering:
         *,
         without_source: str = "popular",
     ) -> list[Slate]:
-        """One answer for each slate."""
-        stages = _path_stages(slates)
-        self.call.path(stages)
-        answers = []
-        for row, (each, user) in enumerate(zip(slates, users, strict=True)):
-            items = assemble.slate_items(view, each, without_source)
-            degraded = list(each.degraded)
-            answers.append(Slate(self._id(row, len(slates)), view.number, items, degraded, 0.0, user))
-        self.call.stage("assemble")
-        traces = assemble.stage_traces(self.call.stages)
-        for answer in answers:
-            answer.stages, answer.took_ms = traces, round(self.call.elapsed_ms, 3)
-        self._afterwards(view, answers)
+        """One answer for each slate; ``without_source`` is the reason for items that no source retrieved."""
+        items = [assemble.slate_items(view, each, without_source) for each in slates]
+        took, stages = self._assembled(slates)
+        answers = [
+            Slate(
+                self._id(row, len(slates)),
+                view.number,
+                entries,
+                list(each.degraded),
+                took,
+                user,
+                stages=stages,
+            )
+            for row, (entries, each, user) in enumerate(zip(items, slates, users, strict=True))
+        ]
+        self._expose(view, answers, users)
         return answers
 
     def results(
         self, view: View, slates: Sequence[Slates], pictures: Sequence[QueryPicture | None]
     ) -> list[SearchResults]:
         """One answer for each search."""
-        self.call.path(_path_stages(slates))
-        answers = []
-        for row, (each, picture) in enumerate(zip(slates, pictures, strict=True)):
-            crop = None if picture is None or picture.crop is None else list(picture.crop)
-            items = assemble.search_items(view, each)
-            answers.append(
-                SearchResults(
-                    self._id(row, len(slates)), view.number, items, crop, list(each.degraded), 0.0, []
-                )
+        items = [assemble.search_items(view, each) for each in slates]
+        crops = [
+            None if picture is None or picture.crop is None else list(picture.crop) for picture in pictures
+        ]
+        took, stages = self._assembled(slates)
+        answers = [
+            SearchResults(
+                self._id(row, len(slates)), view.number, entries, crop, list(each.degraded), took, stages
             )
-        self.call.stage("assemble")
-        traces = assemble.stage_traces(self.call.stages)
-        for answer in answers:
-            answer.stages, answer.took_ms = traces, round(self.call.elapsed_ms, 3)
-        self._afterwards(view, answers)
+            for row, (entries, each, crop) in enumerate(zip(items, slates, crops, strict=True))
+        ]
+        self._expose(view, answers, [None] * len(answers))
         return answers
 
     def predictions(self, view: View, slates: Slates, users: Sequence[str | None]) -> Predictions:
-        """The answer to rows that were judged."""
-        self.call.path(slates.stages)
+        """The answer to rows that were predicted."""
         rows = assemble.predictions(view, slates, users)
-        self.call.stage("assemble")
-        took = round(self.call.elapsed_ms, 3)
-        traces = assemble.stage_traces(self.call.stages)
-        answer = Predictions(self.call.request_id, view.number, rows, list(slates.degraded), took, traces)
-        self._count(slates.degraded)
-        return answer
+        took, stages = self._assembled([slates])
+        return Predictions(self.call.request_id, view.number, rows, list(slates.degraded), took, stages)
 
     def _id(self, row: int, rows: int) -> str:
         return self.call.request_id if rows == 1 else f"{self.call.request_id}-{row}"
 
-    def _count(self, degraded: Sequence[str]) -> None:
+    def _assembled(self, slates: Sequence[Slates]) -> tuple[float, list[StageTrace]]:
+        """End the trace: milliseconds in all, and how each stage went. Counters follow the answer."""
+        self.call.stage("assemble")
         stages, metrics = tuple(self.call.stages), self._metrics
-        self.call.defer(lambda: metrics.answered_stages(stages, degraded))
+        degraded = any(each.degraded for each in slates)
+        self.call.defer(lambda: metrics.answered(stages, degraded=degraded))
+        return round(self.call.took_ms, 3), assemble.stage_traces(stages)
 
-    def _afterwards(self, view: View, answers: Sequence[Slate] | Sequence[SearchResults]) -> None:
+    def _expose(
+        self,
+        view: View,
+        answers: Sequence[Slate | SearchResults],
+        users: Sequence[str | None],
+    ) -> None:
         store, kind, moment = self._store, self._kind, now()
-        self._count([note for answer in answers for note in answer.degraded])
 
         def expose() -> None:
-            for answer in answers:
-                user = answer.user if isinstance(answer, Slate) else None
+            for answer, user in zip(answers, users, strict=True):
                 shown = tuple(entry.item for entry in answer.items)
                 store.expose(Exposure(answer.request_id, view.number, kind, user, moment, shown))
 
@@ -146,12 +204,7 @@ class Answering:
 
 def encode_contexts(view: View, contexts: Sequence[ContextValues | None]) -> AnyArray | None:
     """int16[rows, contexts]; None where no context is declared. InvalidRequestError on a name that is not."""
+    names = view.contexts.names
     for context in contexts:
-        must_be_declared(context, view.contexts.names)
+        must_be_declared(context, names)
     return view.contexts.codes(contexts)
-
-
-def _path_stages(slates: Sequence[Slates]) -> tuple[Stage, ...]:
-    """Those of the path, of requests that went through it together once."""
-    runs = {id(each.stages): each.stages for each in slates}
-    return tuple(stage for stages in runs.values() for stage in stages)

@@ -118,7 +118,7 @@ def item_facts(view: View, position: int) -> ItemFacts:
     items = view.pipeline.items
     attributes = items.table.row(position, named=True)
     attributes.pop(ITEM)
-    return ItemFacts(items.keys[position], items.title(position), view.deleted(position), attributes)
+    return ItemFacts(items.keys[position], items.title(position), view.is_deleted(position), attributes)
 
 
 def user_history(view: View, user: str, history: Histories, n: int) -> UserHistory:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 
 from shortlist.base.errors import PictureError
 from shortlist.base.types import Picture
@@ -20,8 +19,7 @@ class QueryPicture:
     """A picture to search with."""
 
     picture: Picture
-    crop: Box | None  # the part of what was sent that it is
-    ms: float  # to decode and crop it
+    crop: Box | None  # which part of the picture that was sent; None: all of it
 
 
 def read_picture(data: bytes, part: Crop | None) -> QueryPicture:
@@ -29,11 +27,10 @@ def read_picture(data: bytes, part: Crop | None) -> QueryPicture:
 
     Raises PictureError, InvalidRequestError.
     """
-    start = perf_counter()
     if len(data) > MAX_PICTURE:
         raise PictureError("too many bytes", f"at most {MAX_PICTURE:,} are read here, not {len(data):,}")
     picture, box = decode(data, side=SHORTER_SIDE_OF_WHOLE if part else SHORTER_SIDE), None
     if part is not None:
         box = main_object(picture) if part == "auto" else part
         picture = crop(picture, box)
-    return QueryPicture(picture, box, (perf_counter() - start) * 1000)
+    return QueryPicture(picture, box)

@@ -1,4 +1,4 @@
-"""What can be asked for, with bounds. The same types are the bodies of REST."""
+"""Typed requests of the use cases, with their bounds. Most are also the bodies of REST."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-MAX_ITEMS = 1000  # of a slate, of candidates to rank, of a list of exclusions
+MAX_ITEMS = 1000  # of a slate, of candidates to rank, of a list of exclusions, of rows to predict
 MAX_EVENTS = 1000  # of a batch
 MAX_KEY = 512  # characters
 MAX_PICTURE = 20_000_000  # bytes
@@ -35,20 +35,20 @@ ItemKeys = Annotated[list[ItemKey], Meta(max_length=MAX_ITEMS)]
 SomeItemKeys = Annotated[list[ItemKey], Meta(min_length=1, max_length=MAX_ITEMS, examples=[["50", "181"]])]
 Side = Annotated[float, Meta(ge=0, le=1)]
 Crop = tuple[Side, Side, Side, Side] | Literal["auto"]
-CROP = "the part that is meant: left, top, right, bottom as shares of the whole, or auto for the main object"
+CROP = "the part to search with: left, top, right, bottom as shares of the whole, or auto for the main object"
 
 
 class ServiceRequest(Struct, forbid_unknown_fields=True):
-    """Base of requests: a field that is not known is an error, so a misspelt one is noticed."""
+    """Base of requests. An unknown field is an error, so that a misspelt one is noticed."""
 
 
 class RecommendRequest(ServiceRequest):
-    """Whom to recommend to, how many items, and which are eligible."""
+    """The user to recommend to, how many items, and which are eligible."""
 
     user: UserKey
     n: Count = 20
     where: Conditions | None = None
-    exclude: Annotated[ItemKeys, Meta(description="items that must not come")] = []
+    exclude: Annotated[ItemKeys, Meta(description="items to leave out")] = []
     context: ContextValues | None = None
 
 
@@ -81,7 +81,7 @@ class RankRequest(ServiceRequest):
 
 
 class PredictRow(ServiceRequest):
-    """A row to judge: an item, for a user and in a context where the System has them."""
+    """One row: an item, with a user and a context where the System has them."""
 
     item: ItemKey
     user: UserKey | None = None
@@ -89,9 +89,12 @@ class PredictRow(ServiceRequest):
 
 
 class PredictRequest(ServiceRequest):
-    """Rows to judge: each gets the probability of every objective; nothing is filtered or sorted."""
+    """Rows to predict the objectives of; nothing is filtered or sorted."""
 
-    rows: Annotated[list[PredictRow], Meta(min_length=1, max_length=MAX_ITEMS)]
+    rows: Annotated[
+        list[PredictRow],
+        Meta(min_length=1, max_length=MAX_ITEMS, examples=[[{"item": "50", "user": "42"}]]),
+    ]
 
 
 class ExplainRequest(ServiceRequest):
@@ -142,15 +145,15 @@ class ItemRequest(ServiceRequest):
 
 
 class HistoryRequest(ServiceRequest):
-    """Whose newest ``n`` events to show."""
+    """The user whose newest ``n`` events to show."""
 
     user: UserKey
     n: Count = 50
 
 
 class ExposureRequest(ServiceRequest):
-    """What a client really showed, in order: the other half of learning."""
+    """What a client really showed, in the order it was shown."""
 
     items: SomeItemKeys
     user: UserKey | None = None
-    request_id: Annotated[Text, Meta(description="of the answer that was shown, if it was one")] | None = None
+    request_id: Annotated[Text, Meta(description="of the answer that was shown, if any")] | None = None

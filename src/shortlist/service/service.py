@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,13 +17,12 @@ from shortlist.base.errors import InvalidRequestError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.items import PICTURES
 from shortlist.base.queries import Queries, Ragged, SearchQuery
-from shortlist.base.types import AnyArray
 from shortlist.data.log.added_items import checked
 from shortlist.pipeline.explain import explain
 from shortlist.pipeline.release import Release
 from shortlist.pipeline.slate import Slates
 from shortlist.service import assemble
-from shortlist.service.active_release import ActiveRelease
+from shortlist.service.active_release import ActiveRelease, View
 from shortlist.service.answering import Answering, encode_contexts
 from shortlist.service.answers import (
     EventReceipt,
@@ -48,7 +46,6 @@ from shortlist.service.metrics import Metrics
 from shortlist.service.online_state import OnlineState, now
 from shortlist.service.pictures import QueryPicture, read_picture
 from shortlist.service.requests import (
-    Conditions,
     EventRequest,
     ExplainRequest,
     ExposureRequest,
@@ -101,12 +98,12 @@ class Service:
     def activate(self, facts: ReleaseFacts, release: Release) -> None:
         """Serve ``release`` from the next request on, after it answered two trial requests.
 
-        Whatever the trial raises leaves the old release active.
+        Whatever a trial raises leaves the old release active.
         """
-        trial = Queries(Histories.empty(1), np.array([now()]))
-        release.pipeline.recommend(trial, 1)
+        moment = np.array([now()])
+        release.pipeline.recommend(Queries(Histories.empty(1), moment), 1)
         if len(release.pipeline.items):
-            release.pipeline.recommend(Queries(Histories.from_lists([[0]]), trial.at), 1)
+            release.pipeline.recommend(Queries(Histories.from_lists([[0]]), moment), 1)
         self._state = OnlineState(ActiveRelease(facts, release), self.store, self._pictures)
 
     def update(self) -> None:
@@ -127,60 +124,40 @@ class Service:
         """The best ``n`` items for each user now. A user without events gets what is popular."""
         with self._answering("recommend", call) as answering:
             users = [str(request.user) for request in requests]
-            view, queries = answering.queries(users, [request.context for request in requests])
-            if not view.pipeline.sources:
-                raise InvalidRequestError(
-                    "user", "this System has no sources to recommend from: ask rank or predict"
-                )
-            excluded = Ragged.from_lists(
-                [
-                    [p for p in view.pipeline.items.positions(map(str, r.exclude)).tolist() if p >= 0]
-                    for r in requests
-                ]
-            )
-            slates = _by_conditions(
-                [(request.n, request.where) for request in requests],
-                lambda rows, n, where: view.pipeline.recommend(
-                    queries.take(rows), n, where=where, live=view.live, excluded=excluded.take(rows)
-                ),
-            )
+            view, queries = answering.user_queries(users, [request.context for request in requests])
+            _must_retrieve(view, "user")
+            excluded = None
+            if any(request.exclude for request in requests):
+                excluded = Ragged.from_lists([_known(view, request.exclude) for request in requests])
+            slates = answering.recommend(view, queries, requests, excluded)
             return answering.slates(view, slates, users)
 
     def similar(self, requests: Sequence[SimilarRequest], call: Call | None = None) -> list[Slate]:
-        """The best ``n`` items for someone who has only seen this one, which itself is left out. NotFoundError."""
+        """The best ``n`` items for a user who has only seen this one, which itself is left out. NotFoundError."""
         with self._answering("similar", call) as answering:
             view = answering.view()
-            anchors = np.array([view.position(str(request.item)) for request in requests], np.int32)
-            moment = self.state.moment()
-            past = Histories.from_lists([[a] for a in anchors.tolist()], at=[[moment - 1]] * len(anchors))
-            context = encode_contexts(view, [request.context for request in requests])
-            queries = Queries(past, np.full(len(anchors), moment), context)
-            own = Ragged(np.arange(len(anchors) + 1), anchors)
-            slates = _by_conditions(
-                [(request.n, request.where) for request in requests],
-                lambda rows, n, where: view.pipeline.recommend(
-                    queries.take(rows), n, where=where, live=view.live, excluded=own.take(rows)
-                ),
+            _must_retrieve(view, "item")
+            anchors = [[view.position(str(request.item))] for request in requests]
+            moment = answering.moment()
+            queries = Queries(
+                Histories.from_lists(anchors, at=[[moment - 1]] * len(anchors)),
+                np.full(len(anchors), moment),
+                encode_contexts(view, [request.context for request in requests]),
             )
+            slates = answering.recommend(view, queries, requests, Ragged.from_lists(anchors))
             return answering.slates(view, slates, [None] * len(requests))
 
     def rank(self, requests: Sequence[RankRequest], call: Call | None = None) -> list[Slate]:
         """The given items that are known, not deleted and not filtered, best first; the others with a reason."""
         with self._answering("rank", call) as answering:
             users = [str(request.user) for request in requests]
-            view, queries = answering.queries(users, [request.context for request in requests])
-            keys = [[str(item) for item in request.items] for request in requests]
-            positions = [view.pipeline.items.positions(row) for row in keys]
-            given = Ragged.from_lists([np.unique(row[row >= 0]).tolist() for row in positions])
-            slates = view.pipeline.rank(queries, given, live=view.live)
-            answers = answering.slates(view, _rows(slates, len(requests)), users, without_source="given")
-            for answer, row_keys, row in zip(answers, keys, positions, strict=True):
-                ranked = {entry.item for entry in answer.items}
-                answer.left_out = [
-                    LeftOut(key, view.why_left_out(position))
-                    for key, position in dict(zip(row_keys, row.tolist(), strict=True)).items()
-                    if key not in ranked
-                ]
+            view, queries = answering.user_queries(users, [request.context for request in requests])
+            given = Ragged.from_lists([_known(view, request.items) for request in requests])
+            slates = answering.rank(view, queries, given)
+            left_out = [_left_out(view, *each) for each in zip(requests, slates, strict=True)]
+            answers = answering.slates(view, slates, users, without_source="given")
+            for answer, missing in zip(answers, left_out, strict=True):
+                answer.left_out = missing
             return answers
 
     def search(
@@ -189,54 +166,45 @@ class Service:
         call: Call | None = None,
         pictures: Sequence[QueryPicture | None] | None = None,
     ) -> list[SearchResults]:
-        """Items that look like the picture or the item, and have the text's words; the item itself is left out.
+        """Items that look like the picture or the item, and match the text; the item itself is left out.
 
         ``pictures`` are those of the requests where the caller has read them already (`read_picture`). Raises
         PictureError, NotFoundError, InvalidRequestError.
         """
         with self._answering("search", call) as answering:
+            for request in requests:
+                must_search(request)
             if pictures is None:
-                for request in requests:
-                    must_search(request)
                 pictures = [None if r.picture is None else read_picture(r.picture, r.crop) for r in requests]
                 answering.call.stage("read_picture")
             view = answering.view()
-            anchors = np.array(
-                [-1 if r.item is None else view.position(str(r.item)) for r in requests], np.int32
-            )
+            _must_retrieve(view, "body")
+            anchors = [[] if r.item is None else [view.position(str(r.item))] for r in requests]
             search = SearchQuery.from_parts(
                 [None if each is None else each.picture for each in pictures],
-                [r.text for r in requests],
-                anchors,
+                [request.text for request in requests],
+                [anchor[0] if anchor else -1 for anchor in anchors],
             )
-            moment = np.full(len(requests), self.state.moment())
-            queries = Queries(Histories.empty(len(requests)), moment, None, search)
-            own = Ragged.from_lists([[a] if a >= 0 else [] for a in anchors.tolist()])
-            slates = _by_conditions(
-                [(request.n, request.where) for request in requests],
-                lambda rows, n, where: view.pipeline.recommend(
-                    queries.take(rows), n, where=where, live=view.live, excluded=own.take(rows)
-                ),
-            )
+            moments = np.full(len(requests), answering.moment())
+            queries = Queries(Histories.empty(len(requests)), moments, search=search)
+            slates = answering.recommend(view, queries, requests, Ragged.from_lists(anchors))
             return answering.results(view, slates, pictures)
 
     def predict(self, request: PredictRequest, call: Call | None = None) -> Predictions:
         """The probability of every objective for each row, in their order; nothing is filtered. NotFoundError."""
         with self._answering("predict", call) as answering:
             users = [None if row.user is None else str(row.user) for row in request.rows]
-            contexts = [row.context for row in request.rows]
-            view, queries = answering.queries(users, contexts)
+            view, queries = answering.user_queries(users, [row.context for row in request.rows])
             if view.pipeline.ranker is None:
-                raise InvalidRequestError("rows", "this System has no ranker, so nothing to predict with")
-            items = [view.position(str(row.item)) for row in request.rows]
-            slates = view.pipeline.predict(queries, Ragged.from_lists([[item] for item in items]))
+                raise InvalidRequestError("rows", "this System has no ranker to predict with")
+            slates = answering.predict(view, queries, [view.position(str(row.item)) for row in request.rows])
             return answering.predictions(view, slates, users)
 
     def explain(self, request: ExplainRequest, call: Call | None = None) -> Explanations:
         """Why each item is in the user's slate of ``n``, or why not. NotFoundError."""
         with self._answering("explain", call) as answering:
             user = str(request.user)
-            view, queries = answering.queries([user], [request.context])
+            view, queries = answering.user_queries([user], [request.context])
             positions = np.array([view.position(str(item)) for item in request.items], np.int32)
             explanations = explain(view.pipeline, queries, positions, request.n, live=view.live)
             items = [assemble.item_explanation(each) for each in explanations]
@@ -336,30 +304,39 @@ class Service:
 def must_search(request: SearchRequest) -> None:
     """Raise InvalidRequestError unless the request has something to search for."""
     if request.picture is None and request.item is None and not request.text.strip():
-        raise InvalidRequestError("body", "name what to search for: a picture, an item or a text")
+        raise InvalidRequestError("body", "give a picture, an item or a text to search for")
     if request.picture is None and request.crop is not None:
-        raise InvalidRequestError("crop", "is a part of a picture, and there is none")
+        raise InvalidRequestError("crop", "is a part of a picture, and the request has none")
 
 
-def _by_conditions(
-    conditions: Sequence[tuple[int, Conditions | None]],
-    run: Callable[[AnyArray, int, Conditions | None], Slates],
-) -> list[Slates]:
-    """One slate for each request; neighbours with the same conditions go through the path together."""
-    slates: list[Slates] = []
-    for (n, where), group in groupby(range(len(conditions)), key=lambda row: conditions[row]):
-        rows = np.array(list(group))
-        slates += _rows(run(rows, n, where), len(rows))
-    return slates
+def _must_retrieve(view: View, field: str) -> None:
+    """Raise InvalidRequestError unless the System has sources."""
+    if not view.pipeline.sources:
+        raise InvalidRequestError(
+            field, "this System has no sources to retrieve items with: it can rank and predict"
+        )
 
 
-def _rows(slates: Slates, rows: int) -> list[Slates]:
-    return [slates] if rows == 1 else [slates.row(row) for row in range(rows)]
+def _known(view: View, keys: Sequence[ItemKey]) -> list[int]:
+    """The positions of those of ``keys`` that the catalogue has."""
+    return [position for position in view.pipeline.items.positions(map(str, keys)).tolist() if position >= 0]
+
+
+def _left_out(view: View, request: RankRequest, slate: Slates) -> list[LeftOut]:
+    """The items of the request that are not in its slate, each once, with the reason."""
+    keys, ranked = list(dict.fromkeys(map(str, request.items))), set(slate.items.tolist())
+    positions = view.pipeline.items.positions(keys).tolist()
+    return [
+        LeftOut(key, view.why_left_out(position))
+        for key, position in zip(keys, positions, strict=True)
+        if position not in ranked
+    ]
 
 
 def _mapped(future: Future[T], change: Callable[[T], R]) -> Future[R]:
-    """The result of ``future``, changed; its error as it is."""
+    """The result of ``future``, changed; its error as it is. Cannot be cancelled: the work is under way."""
     changed: Future[R] = Future()
+    changed.set_running_or_notify_cancel()
 
     def finished(done: Future[T]) -> None:
         try:
