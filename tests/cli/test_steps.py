@@ -6,9 +6,9 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from shortlist.cli.steps import Steps
 
 from shortlist.base.progress import detail, note
-from shortlist.cli.steps import Steps
 
 
 def shown(terminal: bool) -> tuple[Console, StringIO]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from shortlist.evaluation.verdict import verdict
 
 from shortlist.base.queries import Ragged, Retrieved
 from shortlist.evaluation.evaluated_model import EvaluatedModel, Latency
@@ -13,7 +14,6 @@ from shortlist.evaluation.report import Person, Shown
 from shortlist.evaluation.scoring import score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
-from shortlist.evaluation.verdict import verdict
 from shortlist.system.system import Requirements
 
 USERS, ITEMS, LENGTH = 400, 800, 100

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shortlist.evaluation.verdict import verdict
 
 from shortlist.base.errors import DataError, DeclarationError
 from shortlist.evaluation.bootstrap import interval
 from shortlist.evaluation.evaluated_model import EvaluatedModel, Latency
 from shortlist.evaluation.select import choose, front
-from shortlist.evaluation.verdict import verdict
 from shortlist.system.system import Requirements
 
 EASY = np.linspace(0, 0.4, 400)

@@ -65,7 +65,7 @@ from shortlist.system.features import (
 )
 from shortlist.system.static_features import Context, ItemAttribute, Length
 from shortlist.system.system import System
-from shortlist.training.fit import fit_sources
+from shortlist.training.fit import fit
 
 START = 1_700_000_000 * SECOND // DAY * DAY
 ITEMS = Items(
@@ -218,7 +218,7 @@ class World:
 
     def learn(self) -> None:
         data, watermark = self.data()
-        pipeline = fit_sources(SYSTEM, data.items, data.histories, {}, contexts=data.contexts)
+        pipeline = fit(SYSTEM, data.items, data.histories, contexts=data.contexts).retrieval
         self.releases += 1
         folder = self.folder / str(self.releases)
         folder.mkdir()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from shortlist.training.gallery import gallery
 
 from shortlist import (
     ALS,
@@ -25,7 +26,6 @@ from shortlist.data.splits import by_share
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items
 from shortlist.training.evaluate import evaluate
 from shortlist.training.fit import build_examples, fit, fit_sources
-from shortlist.training.gallery import gallery
 from shortlist.training.train_test_task import of_people
 
 views = Event("view", value="v")

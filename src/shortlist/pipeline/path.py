@@ -109,6 +109,19 @@ class Pipeline:
         """The given candidates of each query that filters allow, best value first."""
         return self._run(RANK, queries, len(self.items), self.shared(None, live), given)
 
+    def predict(self, queries: Queries, items: Ragged) -> Floats:
+        """The ranker's probabilities for given (query, item) pairs in their order, float32[pairs, objectives].
+
+        Nothing is filtered or sorted.
+        """
+        state = PathState(queries, 1, self.shared())
+        pairs = np.zeros((len(items.items), len(self.sources)), bool)
+        state.candidates = Candidates(items.rows, items.items, pairs.astype(np.float32), pairs)
+        self._through((encode, hydrate), state)
+        assert self.ranker is not None
+        assert state.inputs is not None
+        return self.ranker.predict(state.inputs)
+
     def run_until(
         self, queries: Queries, n: int, *, until: StageFunction, shared: Mask | None = None
     ) -> PathState:

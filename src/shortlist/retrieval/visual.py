@@ -12,7 +12,6 @@ import numpy as np
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import read_json, write_json
 from shortlist.base.items import PICTURES, Items
-from shortlist.base.progress import detail
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
@@ -66,9 +65,14 @@ class Visual(Source):
             encoder = self.encoder.fit()
         else:
             encoder = tuned(
-                self.encoder, replace(self.fine_tune, seed=seed), shown, self._labels(items, owners)
+                self.encoder,
+                replace(self.fine_tune, seed=seed),
+                shown,
+                self._labels(items, owners),
+                options.progress,
             )
-        vectors = embed(encoder, items.pictures, hashes, progress=lambda pace: detail(str(pace)))
+        with options.progress.step("embedding pictures") as step:
+            vectors = embed(encoder, items.pictures, hashes, progress=lambda pace: step.detail(str(pace)))
         return FittedVisual(self.on, encoder, VectorIndex.build(vectors, owners, seed=seed))
 
     def _labels(self, items: Items, owners: Positions) -> AnyArray:

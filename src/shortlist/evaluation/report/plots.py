@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shortlist.evaluation.bootstrap import Interval
-from shortlist.evaluation.evaluation import Ceiling
+from shortlist.evaluation.evaluation import RecallCeiling
 from shortlist.evaluation.report.figures import milliseconds, share, spread
 from shortlist.evaluation.report.markup import Content, Node
 from shortlist.evaluation.report.svg import (
@@ -67,7 +67,7 @@ def _track(track: Track, top: float, scale: Scale) -> list[Content]:
     return drawn
 
 
-def curves(name: str, title: str, ceilings: Sequence[Ceiling]) -> Node:
+def curves(name: str, title: str, ceilings: Sequence[RecallCeiling]) -> Node:
     """Recall by the number of candidates: a curve for each source, a diamond for a set without order."""
     sizes = [size for ceiling in ceilings for size in ceiling.sizes]
     right, bottom, top = WIDTH - 118, 250.0, 30.0

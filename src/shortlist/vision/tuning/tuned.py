@@ -13,7 +13,7 @@ import numpy as np
 from shortlist.base.errors import ReleaseError
 from shortlist.base.files import new_folder
 from shortlist.base.items import Pictures
-from shortlist.base.progress import detail, note
+from shortlist.base.progress import SILENT, Progress
 from shortlist.base.settings import cache_folder
 from shortlist.base.types import AnyArray, Picture
 from shortlist.system.contracts import Encoder, FittedEncoder
@@ -41,7 +41,9 @@ class Shown(Sequence[Picture]):
         return self.pictures.read(self.hashes[place])
 
 
-def tuned(encoder: Encoder, knobs: FineTune, shown: Shown, labels: AnyArray) -> FittedEncoder:
+def tuned(
+    encoder: Encoder, knobs: FineTune, shown: Shown, labels: AnyArray, progress: Progress = SILENT
+) -> FittedEncoder:
     """``encoder`` tuned to the pictures by their labels, int64[pictures]; from the cache where it was made before.
 
     Whatever changes the result makes another: the encoder, the knobs, the pictures and their labels.
@@ -54,8 +56,11 @@ def tuned(encoder: Encoder, knobs: FineTune, shown: Shown, labels: AnyArray) -> 
     try:
         return OnnxEncoder.load(folder)
     except (FileNotFoundError, ReleaseError):
-        made, report = tune(encoder, knobs, shown, labels=labels, watch=lambda epoch: detail(str(epoch)))
-        note(str(report))
+        with progress.step("tuning the encoder") as step:
+            made, report = tune(
+                encoder, knobs, shown, labels=labels, watch=lambda epoch: step.detail(str(epoch))
+            )
+            step.note(str(report))
         try:
             with new_folder(folder) as fresh:
                 made.save(fresh)
