@@ -91,7 +91,7 @@ def curves(name: str, title: str, ceilings: Sequence[RecallCeiling]) -> Node:
     described = "; ".join(
         f"{each.name}: {each.recall[-1].mean:.3f} with {each.sizes[-1]:.0f} candidates" for each in ceilings
     )
-    axes = [axis_below(x, top, bottom, "candidates per person"), axis_left(y, 42, right - 8, "recall")]
+    axes = [axis_below(x, top, bottom, "candidates per query"), axis_left(y, 42, right - 8, "recall")]
     return frame(name, title, described, bottom + 42, axes, drawn)
 
 
