@@ -117,7 +117,7 @@ def request(report: Report, options: Namespace) -> None:
         options.items, options.events, options.requests = 10_000, 200_000, 300
     system, data = made(options, report)
     report.say("learning")
-    trained = fit(system, data.items, data.histories, report.say)
+    trained = fit(system, data.items, data.histories)
     report.sizes |= {
         "items": len(data.items),
         "users": len(data.users),

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from shortlist.system.entity import Vector as Vector
     from shortlist.system.entity import Year as Year
     from shortlist.system.event import Event as Event
+    from shortlist.system.event import Label as Label
     from shortlist.system.event import Match as Match
     from shortlist.system.event import Objective as Objective
     from shortlist.system.features import Automatic as Automatic
@@ -99,6 +100,7 @@ _HOME = {
     "Vector": "system.entity",
     "Year": "system.entity",
     "Event": "system.event",
+    "Label": "system.event",
     "Match": "system.event",
     "Objective": "system.event",
     "Among": "features.kinds.shares",

@@ -56,7 +56,7 @@ from shortlist.system.entity import Entity
 from shortlist.system.event import Event, Objective
 from shortlist.system.features import Automatic, Definition
 from shortlist.system.system import System
-from shortlist.training.fit import fit_sources
+from shortlist.training.fit import fit
 
 START = 1_700_000_000 * SECOND // DAY * DAY
 ITEMS = Items(
@@ -209,7 +209,7 @@ class World:
 
     def learn(self) -> None:
         data, watermark = self.data()
-        pipeline = fit_sources(SYSTEM, data.items, data.histories, {}, contexts=data.contexts)
+        pipeline = fit(SYSTEM, data.items, data.histories, contexts=data.contexts).retrieval
         self.releases += 1
         folder = self.folder / str(self.releases)
         folder.mkdir()

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol, Self
 
 from shortlist.base.suggest import did_you_mean
 from shortlist.system.entity import Entity
-from shortlist.system.event import CLOCK, Event
+from shortlist.system.event import CLOCK, Event, Label, Match, Objective
 
 
 class Declared(Protocol):
@@ -30,6 +30,10 @@ class Declared(Protocol):
     @property
     def events(self) -> Sequence[Event]:
         """Every declared event."""
+
+    @property
+    def objectives(self) -> Sequence[Objective | Match | Label]:
+        """Every declared objective."""
 
     @property
     def contexts(self) -> tuple[str, ...]:

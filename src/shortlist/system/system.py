@@ -11,7 +11,7 @@ from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
 from shortlist.system.entity import Entity, user_problems
-from shortlist.system.event import Event, Match, Objective
+from shortlist.system.event import Event, Label, Match, Objective
 from shortlist.system.features import Automatic, Definition, attribute_problems
 
 
@@ -44,10 +44,10 @@ class System:
 
     name: str
     item: Entity
-    sources: Sequence[Source]
-    user: Entity | None = None  # None: nobody in particular asks, as in a search
+    sources: Sequence[Source] = ()  # none: the system predicts for given items
+    user: Entity | None = None  # None: no user, as in a search or where items alone are predicted
     events: Sequence[Event] = ()
-    objectives: Sequence[Objective | Match] = ()
+    objectives: Sequence[Objective | Match | Label] = ()
     rankers: Sequence[Ranker] = ()
     filters: Sequence[Filter] = ()
     order: Sequence[Order] = ()
@@ -78,8 +78,7 @@ class System:
             for part in getattr(self, what):
                 if not isinstance(part, kind):
                     yield f"{what} holds {part!r}, which is no {kind.__name__}"
-        if not self.sources:
-            yield "sources is empty: name at least one, for example Popular()"
+        yield from self._without_sources() if not self.sources else self._with_sources()
         yield from self._strange_objectives()
         definitions = [each for each in self.features if isinstance(each, Definition)]
         for definition in definitions:
@@ -94,29 +93,60 @@ class System:
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
         yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
 
+    def _without_sources(self) -> Iterable[str]:
+        """A system that predicts needs rankers and labels for given items, and makes no slates."""
+        if not self.rankers:
+            yield (
+                "sources and rankers are both empty: name a source, for example Popular(), to recommend; or only a "
+                "ranker, for example LogisticRegression(), to predict"
+            )
+        for objective in self.objectives:
+            if isinstance(objective, Match):
+                yield (
+                    f"objective {objective.name!r} is a Match, which is searched for: name a source, for example "
+                    "Visual(on='photo') or BM25(on=('title',)); to predict, use Label or Objective"
+                )
+        for what in ("filters", "order"):
+            if getattr(self, what):
+                yield f"{what} shape slates, and a system without sources makes none: name a source or remove {what}"
+
+    def _with_sources(self) -> Iterable[str]:
+        for objective in self.objectives:
+            if isinstance(objective, Label):
+                yield (
+                    f"objective {objective.name!r} is a Label, which is predicted for given items: remove the "
+                    "sources; to recommend or search, use Objective or Match"
+                )
+
     def _strange_objectives(self) -> Iterable[str]:
         if self.events and self.user is None:
             yield "events are of users: name the user's key, for example user=Entity('user_id')"
         if not self.objectives and (self.events or self.rankers):
             yield (
                 "objectives is empty: say what counts as success, for example Objective('clicked', clicks), "
-                "or Match('same product', by='product') in a system that is asked with items"
+                "Match('same product', by='product') in a search, or Label('spam', pl.col('spam') > 0) to predict it "
+                "of items"
             )
-        if self.objectives and not self.events and not any(isinstance(o, Match) for o in self.objectives):
+        if self.objectives and not self.events and any(isinstance(o, Objective) for o in self.objectives):
             yield "events is empty: declare the events that the objectives are made from"
-        if len({isinstance(objective, Match) for objective in self.objectives}) > 1:
-            yield "objectives are either made from events or from the catalogue (Match), not both"
+        if len({type(objective) for objective in self.objectives}) > 1:
+            yield "objectives are all made from events (Objective), or all Match, or all Label: not of several kinds"
+        if self.user is not None and any(isinstance(objective, Label) for objective in self.objectives):
+            yield "a Label is predicted of items alone: remove user and events, or make objectives from events"
         for objective in self.objectives:
+            what = f"objective {objective.name!r}"
             if isinstance(objective, Match):
-                yield from attribute_problems(
-                    f"objective {objective.name!r}", self.item, "items", objective.by
-                )
+                yield from attribute_problems(what, self.item, "items", objective.by)
+                continue
+            if isinstance(objective, Label):
+                for name in sorted(objective.reads):
+                    yield from attribute_problems(what, self.item, "items", name)
                 continue
             event = objective.event
             if not any(event is each for each in self.events):
-                yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
+                yield f"{what} is made from event {event.name!r}, which is not in events"
             if objective.reads_value and not event.value:
-                yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
+                yield f"{what} reads 'value', but event {event.name!r} has no value column"
 
 
 def _twice(what: str, names: list[str]) -> Iterable[str]:

@@ -24,7 +24,7 @@ from shortlist.features.schema import attributes_of
 from shortlist.features.vocabulary import Vocabulary
 from shortlist.system.contracts import TrainingData
 from shortlist.system.entity import Entity
-from shortlist.system.event import Event
+from shortlist.system.event import Event, Label
 from shortlist.system.features import Declared, attribute_problems
 
 
@@ -53,6 +53,12 @@ class _Attribute(FeatureKind):
             yield f"{self!r}: the System has no users"
         entity: Entity | None = system.user if self.of_user else system.item
         yield from attribute_problems(repr(self), entity, f"{self.owner}s", self.attribute)
+        labels = [each for each in system.objectives if isinstance(each, Label) and not self.of_user]
+        for label in labels:
+            if self.attribute in label.reads:
+                yield (
+                    f"{self!r} reads {self.attribute!r}, which decides the label {label.name!r}: remove the feature"
+                )
 
     def data_problems(self, data: TrainingData) -> Iterator[str]:
         """One that is not in the data, or of another kind."""
