@@ -61,7 +61,7 @@ def measure(report: Report, options: Namespace) -> None:
     cases = [Case(writers, batch) for writers in WRITERS for batch in BATCHES]
     with tempfile.TemporaryDirectory(dir=".") as folder, _stores(Path(folder), options, report) as stores:
         for case in [*cases, Case(WRITERS[1], BATCHES[-1], users=BATCHES[-1])]:
-            report.say(str(case))
+            report.progress(str(case))
             found: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
             for _ in range(rounds):
                 for name, accept in stores.items():
@@ -80,7 +80,7 @@ def _stores(folder: Path, options: Namespace, report: Report) -> Iterator[dict[s
     binary = None if options.no_redis else redis_binary()
     server = RedisServer(binary, folder / "redis") if binary else None
     if server is None:
-        report.say("no redis-server here: left out")
+        report.progress("no redis-server here: left out")
     else:
         from shortlist.storage.redis import RedisStore
 
@@ -163,12 +163,12 @@ def _report(report: Report, found: dict[str, list[tuple[float, float]]], case: C
 
 def _memory(report: Report, redis: bool) -> None:
     """What the state of a million users takes: ten events each that are not compacted, and as many ids."""
-    report.say("a million users, ten events each")
+    report.progress("a million users, ten events each")
     result = child(_million_embedded)
     report.claim("embedded: a million users with ten events: file", result.value / 1e6, "MB")
     report.claim("embedded: a million users with ten events: memory of the process", result.peak / 1e6, "MB")
     if redis:
-        report.say("the same in Redis")
+        report.progress("the same in Redis")
         used = child(_million_redis).value / 1e6
         report.claim("redis: a million users with ten events: memory of the server", used, "MB")
 

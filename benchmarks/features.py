@@ -120,7 +120,7 @@ def features(report: Report, options: Namespace) -> None:
     runs = {"ours": [], "peer": []}  # type: dict[str, list[Any]]
     for _ in range(3):
         for name, function in (("ours", ours), ("peer", peer)):
-            report.say(f"{name} ...")
+            report.progress(f"{name} ...")
             runs[name].append(child(function, *sizes))
     median = {
         name: {part: float(np.median([each.value[part] for each in found])) for part in found[0].value}
@@ -141,7 +141,7 @@ def features(report: Report, options: Namespace) -> None:
     report.claim("examples per second, all features, timeline included", sizes[1] / whole, "/s")
     report.claim("peak memory", max(each.peak for each in runs["ours"]) / 2**30, "GiB")
     feast_join.compare(report, options)
-    report.say(f"{options.large:,} events ...")
+    report.progress(f"{options.large:,} events ...")
     large = child(ours, options.large, sizes[1], sizes[2])
     report.claim(f"peak memory at {options.large:,} events", large.peak / 2**30, "GiB", at_most=6.0)
 

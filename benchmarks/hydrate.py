@@ -166,7 +166,7 @@ def looked_up(path: Path, keys: int) -> Callable[[str], object]:
 def hydrate(report: Report, options: Namespace) -> None:
     if options.quick:
         options.items, options.users, options.keys = 100_000, 20_000, 100_000
-    report.say("making a release")
+    report.progress("making a release")
     release = made(options.items, options.users)
     with tempfile.TemporaryDirectory(dir=".") as folder, one_thread():
         store = SqliteStore(Path(folder) / "state.db")
@@ -248,7 +248,7 @@ def _feast(report: Report, options: Namespace, own: int, ours: float) -> None:
             columns = {f"f{n}": rng.random(count, np.float32) for n in range(features)}
             paths[f"{key}s"] = Path(folder) / f"{key}s.parquet"
             pl.DataFrame({key: np.arange(count), **columns}).write_parquet(paths[f"{key}s"])
-        report.say("Feast ...")
+        report.progress("Feast ...")
         found = feast_peer.ask(options.feast_python, "online", **paths, asked=CANDIDATES, requests=100)
     if found is None:
         report.sizes["feast"] = f"not measured: no {options.feast_python}, run `make feast`"

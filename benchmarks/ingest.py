@@ -19,7 +19,7 @@ from statistics import median
 import numpy as np
 import polars as pl
 
-from benchmarks.form import Child, Report, child, ratio, run
+from benchmarks.form import Measured, Report, child, ratio, run
 from shortlist import Entity, Event, Objective, Popular, System, Table
 from shortlist.data.ingest.ingest import ingest
 from shortlist.storage.home import Home
@@ -90,12 +90,12 @@ def measure(report: Report, options: Namespace) -> None:
     report.sizes |= {"events": events, "items": ITEMS, "days": DAYS, "rounds": options.rounds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        report.say("writing the tables")
+        report.progress("writing the tables")
         child(write_tables, folder, events)
         report.sizes["csv"] = f"{(folder / 'by_time.csv').stat().st_size / 1e6:.0f} MB"
-        taken: dict[str, list[Child]] = {}
+        taken: dict[str, list[Measured]] = {}
         for number in range(options.rounds):
-            report.say(f"round {number + 1} of {options.rounds}")
+            report.progress(f"round {number + 1} of {options.rounds}")
             for what, each in one_round(folder).items():
                 taken.setdefault(what, []).append(each)
     seconds = {what: [each.seconds for each in runs] for what, runs in taken.items()}
@@ -120,7 +120,7 @@ def measure(report: Report, options: Namespace) -> None:
     report.claim("peak memory", max(peaks[what] for what in taken if "ingest" in what), "GiB", at_most=MEMORY)
 
 
-def one_round(folder: Path) -> dict[str, Child]:
+def one_round(folder: Path) -> dict[str, Measured]:
     """Every reading once."""
     taken = {
         "polars, by time": child(bare, folder, "by_time.csv"),

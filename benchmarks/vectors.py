@@ -86,10 +86,10 @@ def measure(report: Report, options: Namespace) -> None:
     count, size = options.vectors, options.size
     report.sizes |= {"vectors": count, "size": size}
     rng = np.random.default_rng(0)
-    report.say("making vectors")
+    report.progress("making vectors")
     made, cluster = clustered(rng, count + QUERIES, size)
     vectors, queries, cluster = made[:count], made[count:], cluster[:count]
-    report.say("building")
+    report.progress("building")
     start = perf_counter()
     index = VectorIndex.build(vectors, np.arange(count))
     report.row(what="build", seconds=perf_counter() - start)
@@ -103,7 +103,7 @@ def measure(report: Report, options: Namespace) -> None:
     with one_thread():
         for name, shared in filters.items():
             for n in (100, 500):
-                report.say(f"searching {name} for {n}")
+                report.progress(f"searching {name} for {n}")
                 _searches(report, index, vectors, queries, name, shared, n)
         _changes(report, index, queries, rng)
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -172,7 +172,7 @@ def _bare(index: VectorIndex, queries: Floats, shared: Mask, n: int) -> Callable
 
 def _changes(report: Report, index: VectorIndex, queries: Floats, rng: np.random.Generator) -> None:
     """One at a time while another thread searches: what was added is there, what was deleted is gone."""
-    report.say("changing while another searches")
+    report.progress("changing while another searches")
     first = len(index)
     vectors, _ = clustered(rng, CHANGES, index.size)
     everything = Allowed(np.ones(first + CHANGES, bool), NOBODY)

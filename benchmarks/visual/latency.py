@@ -63,12 +63,12 @@ def latency(report: Report, folder: Path, scratch: Path, count: int, requests: i
     with served(home) as address, httpx.Client(base_url=address, timeout=60) as client:
         for data in files[:30]:
             ask(client, data)
-        report.say("asking as fast as it answers")
+        report.progress("asking as fast as it answers")
         start = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as threads:
             list(threads.map(lambda data: ask(client, data), files))
         most = len(files) / (time.perf_counter() - start)
-        report.say(f"{most:.0f} photos a second; now half of that")
+        report.progress(f"{most:.0f} photos a second; now half of that")
         seen = list(arriving(client, files, requests, most / 2))
     report.sizes |= {"vectors searched": count, "index": index, "photos a second at most": round(most, 1)}
     times = parts(seen)
@@ -154,11 +154,11 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
         ],
         rankers=[LogisticRegression()],
     )
-    report.say("learning from the real photos")
+    report.progress("learning from the real photos")
     ingest(system, home, folder, progress=False)
     data = load_dataset(system, home)
     (learned,) = fit(system, data.items, data.histories).rankers.values()
-    report.say(f"indexing {count:,} vectors around theirs")
+    report.progress(f"indexing {count:,} vectors around theirs")
     grown, about = among_many(learned, data.items, count)
     releases = Releases(home)
     releases.publish(releases.add(lambda f: save(f, system, grown, [], data.histories, 0), {}))

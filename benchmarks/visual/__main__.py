@@ -136,7 +136,7 @@ def memory(report: Report, folder: Path, few: int, many: int) -> None:
     """Peak memory does not grow with the number of pictures; a million stream through a quick encoder."""
     peaks = {}
     for count, cheap in ((few, False), (8 * few, False), (many, True)):
-        report.say(f"streaming {count:,} pictures")
+        report.progress(f"streaming {count:,} pictures")
         seen = child(streamed, folder, count, cheap)
         assert seen.value == count
         encoder = "mean colours" if cheap else "EfficientNet-Lite0"

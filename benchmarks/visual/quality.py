@@ -55,10 +55,10 @@ def quality(report: Report, folder: Path, *, quick: bool, backbone: bool) -> Non
     labels = np.concatenate([parts["train"].products, parts["val"].products])
     held = np.arange(len(taught)) >= len(parts["train"].pictures)
     for name, knobs in ways(quick=quick, backbone=backbone).items():
-        report.say(f"tuning: {name}")
+        report.progress(f"tuning: {name}")
         start = time.perf_counter()
         tuned, told = tune(wider, knobs, taught, labels=labels, validation=held)
-        report.say(str(told))
+        report.progress(str(told))
         recall = judged(report, name, tuned, parts, studio, minutes=(time.perf_counter() - start) / 60)
         bar = 0.85 if name == list(ways(quick=quick, backbone=backbone))[-1] and not quick else None
         report.claim(f"Recall@1 of test photos, {name}", recall, "", at_least=bar)

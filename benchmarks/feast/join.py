@@ -43,7 +43,7 @@ def compare(report: Report, options: Namespace) -> None:
     with TemporaryDirectory() as folder:
         table, examples = Path(folder) / "table.parquet", Path(folder) / "examples.parquet"
         draw(rows, table, examples)
-        report.say(f"ready-made features: ours, Feast, ours; {rows:,} rows and examples ...")
+        report.progress(f"ready-made features: ours, Feast, ours; {rows:,} rows and examples ...")
         paths = {"table": table, "examples": examples}
         first = child(ours, table, examples, Path(folder) / "ours.parquet")
         theirs = feast_peer.ask(

@@ -120,7 +120,7 @@ def _crash(report: Report, home: Home, kills: int, moments: random.Random) -> No
     compactions = cut_short = 0
     for kill in range(kills):
         if kill % 20 == 0:
-            report.say(f"{kill} kills, {len(acknowledged):,} events acknowledged")
+            report.progress(f"{kill} kills, {len(acknowledged):,} events acknowledged")
         lines = _killed(home, kill, acknowledged[-AGAIN:], moments.uniform(0, 0.3))
         compactions += lines.count("compacted")
         acknowledged += [line for line in lines if line != "compacted"]

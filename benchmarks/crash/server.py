@@ -59,7 +59,7 @@ def crash_server(report: Report, seconds: float, workers: int, moments: random.R
                 acknowledged += client.acknowledged
                 slates += client.slates
             crashes += 1
-            report.say(f"{crashes} crashes, {len(acknowledged):,} events acknowledged")
+            report.progress(f"{crashes} crashes, {len(acknowledged):,} events acknowledged")
         published, damaged = _inspect(Releases(home))
         store = SqliteStore(home.state)
         kept = [key for frame in store.scan() for key in frame["event_id"]]

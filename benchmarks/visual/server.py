@@ -84,7 +84,7 @@ def hostile_uploads(report: Report, count: int) -> None:
         grown = _memory() - before
     report.sizes["hostile uploads"] = len(bad)
     for each in wrong[:5]:
-        report.say(each)
+        report.progress(each)
     report.claim("hostile uploads without a clear 4xx", len(wrong), "", at_most=0)
     report.row(what="honest searches alone", p50_ms=np.median(alone), p99_ms=np.quantile(alone, 0.99))
     report.row(what="beside hostile uploads", p50_ms=np.median(beside), p99_ms=np.quantile(beside, 0.99))
