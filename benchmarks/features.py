@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks import feast_join
+from benchmarks.feast_peer import historical as feast_peer
 from benchmarks.form import Report, child, run
 from shortlist import Count, Decayed, Event, Last, Mean, Since, Sum
 from shortlist.base.columns import DAY
@@ -43,7 +43,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--large", type=int, default=50_000_000, help="events of the run that only measures memory"
     )
-    feast_join.options(parser)
+    feast_peer.options(parser)
 
 
 def drawn(events: int, examples: int, items: int) -> tuple[Any, ...]:
@@ -140,7 +140,7 @@ def features(report: Report, options: Namespace) -> None:
     whole = sum(median["ours"].values())
     report.claim("examples per second, all features, timeline included", sizes[1] / whole, "/s")
     report.claim("peak memory", max(each.peak for each in runs["ours"]) / 2**30, "GiB")
-    feast_join.compare(report, options)
+    feast_peer.compare(report, options)
     report.progress(f"{options.large:,} events ...")
     large = child(ours, options.large, sizes[1], sizes[2])
     report.claim(f"peak memory at {options.large:,} events", large.peak / 2**30, "GiB", at_most=6.0)

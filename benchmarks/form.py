@@ -139,7 +139,9 @@ def run(
         options(parser)
     parsed = parser.parse_args(argv)
     if parsed.keep and commit().endswith("-dirty"):
-        parser.error("--keep: the tree has uncommitted changes, so the run could not be repeated: commit first")
+        parser.error(
+            "--keep: the tree has uncommitted changes, so the run could not be repeated: commit first"
+        )
     report = Report(name, sizes={"quick": True} if parsed.quick else {})
     with _stdout_to_stderr() if parsed.json else nullcontext():
         measure(report, parsed)
@@ -285,9 +287,7 @@ def _print(report: Report, console: Console) -> None:
         f"[bold]{report.benchmark}[/bold] at {commit()}", "(quick: smaller sizes)" * ("quick" in report.sizes)
     )
     for what in (report.sizes, machine(), versions()):
-        console.print(
-            "  " + ", ".join(f"{name} {_cell(value)}" for name, value in what.items()), style="dim"
-        )
+        console.print("  " + ", ".join(f"{name} {_cell(value)}" for name, value in what.items()), style="dim")
     columns = list(dict.fromkeys(name for row in report.rows for name in row))
     if columns:
         table = Table(box=None, header_style="bold")

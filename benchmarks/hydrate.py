@@ -20,7 +20,7 @@ from statistics import median
 import numpy as np
 import polars as pl
 
-from benchmarks import feast_peer
+from benchmarks.feast_peer import run as feast
 from benchmarks.form import Report, interleaved, run
 from shortlist import (
     Context,
@@ -106,9 +106,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--keys", type=int, default=1_000_000, help="keys of the bare look-up")
     parser.add_argument("--requests", type=int, default=1000, help="requests that are timed")
-    parser.add_argument(
-        "--feast-python", type=Path, default=feast_peer.PYTHON, help="`make feast` sets it up"
-    )
+    parser.add_argument("--feast-python", type=Path, default=feast.PYTHON, help="`make feast` sets it up")
 
 
 def made(items: int, users: int) -> Release:
@@ -249,7 +247,7 @@ def _feast(report: Report, options: Namespace, own: int, ours: float) -> None:
             paths[f"{key}s"] = Path(folder) / f"{key}s.parquet"
             pl.DataFrame({key: np.arange(count), **columns}).write_parquet(paths[f"{key}s"])
         report.progress("Feast ...")
-        found = feast_peer.ask(options.feast_python, "online", **paths, asked=CANDIDATES, requests=100)
+        found = feast.ask(options.feast_python, "online", **paths, asked=CANDIDATES, requests=100)
     if found is None:
         report.sizes["feast"] = f"not measured: no {options.feast_python}, run `make feast`"
         return

@@ -5,7 +5,7 @@ compacts and trims all the time) and kills it at a random moment. The next one s
 heard of latest, as a client does. In the end every acknowledged event is there once, and the state that the
 store and the log give for each user equals a replay of what was acknowledged and accepted, from nothing.
 
-The part *server*: the real server and a process that publishes, killed together, see crash_server.py.
+The part *server*: the real server and a process that publishes, killed together, see server.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.crash_server import crash_server
+from benchmarks.crash.server import crash_server
 from benchmarks.form import Report, run
 from shortlist.base.columns import AT, EVENT_ID, USER
 from shortlist.data.compact import compact, whole_log

@@ -162,7 +162,7 @@ def _inspect(releases: Releases) -> tuple[int, int]:
 
 def _python(role: str, *arguments: object) -> subprocess.Popen[str]:
     """This file as a process group of its own, in another role."""
-    command = [sys.executable, "-m", "benchmarks.crash_server", role, *map(str, arguments)]
+    command = [sys.executable, "-m", "benchmarks.crash.server", role, *map(str, arguments)]
     return subprocess.Popen(
         command,
         start_new_session=True,

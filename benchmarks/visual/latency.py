@@ -167,8 +167,6 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
 
 def among_many(learned: Pipeline, items: Items, count: int) -> tuple[Pipeline, str]:
     """The pipeline over ``count`` items, and what the index of their vectors is."""
-    from benchmarks.visual import around
-
     (placed,) = learned.sources
     visual = placed.fitted
     assert isinstance(visual, FittedVisual)
@@ -183,6 +181,17 @@ def among_many(learned: Pipeline, items: Items, count: int) -> tuple[Pipeline, s
     grown = replace(learned, sources=()).with_new_items(more, Histories.empty(0), (), ())
     source = SourceSlot(placed.name, placed.quota, FittedVisual(visual.on, visual.encoder, index))
     return replace(grown, sources=(source,)), str(index.about)
+
+
+def around(real: Floats, count: int) -> Floats:
+    """``count`` unit vectors, each near one of ``real``."""
+    rng = np.random.default_rng(0)
+    made = np.empty((count, real.shape[1]), np.float32)
+    for first in range(0, count, 50_000):
+        some = real[rng.integers(0, len(real), min(50_000, count - first))]
+        near = some + rng.standard_normal(some.shape, dtype=np.float32) * (0.5 / np.sqrt(real.shape[1]))
+        made[first : first + len(some)] = near / np.linalg.norm(near, axis=1, keepdims=True)
+    return made
 
 
 @contextmanager
@@ -212,7 +221,3 @@ def served(home: Home) -> Iterator[str]:
 
 def _serve(home: Home, port: int) -> None:
     serve(home, port=port)
-
-
-if __name__ == "__main__":
-    raise SystemExit("run `python -m benchmarks.visual --part latency`")

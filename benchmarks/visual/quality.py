@@ -138,7 +138,3 @@ def plain(report: Report, encoder: OnnxEncoder, parts: dict[str, Part]) -> None:
         recall_5=right[:, :5].any(axis=1).mean(),
         precision_10=right.mean(),
     )
-
-
-if __name__ == "__main__":
-    raise SystemExit("run `python -m benchmarks.visual --part quality`")

@@ -8,6 +8,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from shortlist.serving.answers import slate_items
+from shortlist.serving.engine import Engine
 
 from benchmarks.systems import world_system
 from shortlist.base.threads import one_thread
@@ -15,8 +17,6 @@ from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest import ingest
 from shortlist.pipeline.path import Pipeline
 from shortlist.pipeline.release import load, save
-from shortlist.serving.answers import slate_items
-from shortlist.serving.engine import Engine
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases

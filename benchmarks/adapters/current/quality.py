@@ -20,7 +20,7 @@ from shortlist.data.ingest.ingest import ingest
 from shortlist.data.samples import movielens_100k, movielens_small
 from shortlist.data.splits import by_share
 from shortlist.evaluation.bootstrap import interval, paired
-from shortlist.evaluation.ranking import measure
+from shortlist.evaluation.ranking import Values, measure
 from shortlist.retrieval._interactions import matrix
 from shortlist.storage.home import Home
 from shortlist.training.evaluate import evaluate
@@ -38,7 +38,7 @@ class Part:
     users: AnyArray  # rows of X that query
     truth: Ragged
 
-    def measure(self, lists: Retrieved) -> dict[str, Floats]:
+    def measure(self, lists: Retrieved) -> dict[str, Values]:
         """Each metric of the lists, one per query."""
         return dict(measure(lists, self.truth, METRICS))
 
@@ -47,7 +47,7 @@ class Part:
 class Evaluated:
     """An evaluation of the benchmark's system, and the same task for a peer."""
 
-    values: dict[str, dict[str, Floats]]  # model -> metric -> value of each query
+    values: dict[str, dict[str, Values]]  # model -> metric -> value of each query
     kinds: dict[str, str]  # model -> baseline, source or pipeline
     keys: list[str]  # users of the queries
     sizes: dict[str, Any]

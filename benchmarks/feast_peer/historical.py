@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
-from benchmarks import feast_peer
+from benchmarks.feast_peer import run as feast
 from benchmarks.form import Report, child
 from shortlist.base.columns import DAY
 from shortlist.features.readers.timeline import Timeline
@@ -28,9 +28,7 @@ KEYS = ["item", "event_timestamp"]
 
 def options(parser: ArgumentParser) -> None:
     parser.add_argument("--feast-rows", type=int, default=1_000_000, help="rows, and as many examples")
-    parser.add_argument(
-        "--feast-python", type=Path, default=feast_peer.PYTHON, help="`make feast` sets it up"
-    )
+    parser.add_argument("--feast-python", type=Path, default=feast.PYTHON, help="`make feast` sets it up")
 
 
 def compare(report: Report, options: Namespace) -> None:
@@ -46,9 +44,7 @@ def compare(report: Report, options: Namespace) -> None:
         report.progress(f"ready-made features: ours, Feast, ours; {rows:,} rows and examples ...")
         paths = {"table": table, "examples": examples}
         first = child(ours, table, examples, Path(folder) / "ours.parquet")
-        theirs = feast_peer.ask(
-            options.feast_python, "historical", **paths, out=Path(folder) / "theirs.parquet"
-        )
+        theirs = feast.ask(options.feast_python, "historical", **paths, out=Path(folder) / "theirs.parquet")
         assert theirs is not None
         second = child(ours, table, examples, Path(folder) / "ours.parquet")
         agreed = agreement(Path(folder))
