@@ -62,11 +62,11 @@ def measure(report: Report, options: Namespace) -> None:
     with tempfile.TemporaryDirectory(dir=".") as folder, _stores(Path(folder), options, report) as stores:
         for case in [*cases, Case(WRITERS[1], BATCHES[-1], users=BATCHES[-1])]:
             report.progress(str(case))
-            found: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
+            results: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
             for _ in range(rounds):
                 for name, accept in stores.items():
-                    found[name].append(_round(accept, case, seconds))
-            _report(report, found, case)
+                    results[name].append(_round(accept, case, seconds))
+            _report(report, results, case)
     if not options.quick:
         _memory(report, redis="redis" in stores)
 
@@ -76,7 +76,7 @@ def _stores(folder: Path, options: Namespace, report: Report) -> Iterator[dict[s
     """What accepts events, by name: the file first."""
     opened: list[EventStore] = [SqliteStore(folder / "state.db")]
     file = os.open(folder / "events.jsonl", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-    found: dict[str, Accept] = {"file": lambda events: _append(file, events), "embedded": opened[0].accept}
+    accept: dict[str, Accept] = {"file": lambda events: _append(file, events), "embedded": opened[0].accept}
     binary = None if options.no_redis else redis_binary()
     server = RedisServer(binary, folder / "redis") if binary else None
     if server is None:
@@ -86,9 +86,9 @@ def _stores(folder: Path, options: Namespace, report: Report) -> Iterator[dict[s
 
         server.start()
         opened.append(RedisStore(server.address, "benchmark"))
-        found["redis"] = opened[1].accept
+        accept["redis"] = opened[1].accept
     try:
-        yield found
+        yield accept
     finally:
         for store in opened:
             store.close()
@@ -139,9 +139,9 @@ def _events(case: Case) -> list[AcceptedEvent]:
     ]
 
 
-def _report(report: Report, found: dict[str, list[tuple[float, float]]], case: Case) -> None:
-    floor = found["file"]
-    for name, rounds in found.items():
+def _report(report: Report, results: dict[str, list[tuple[float, float]]], case: Case) -> None:
+    floor = results["file"]
+    for name, rounds in results.items():
         share = median(ours[0] / its[0] for ours, its in zip(rounds, floor, strict=True))
         report.row(
             store=name,

@@ -52,13 +52,13 @@ def drawn(events: int, examples: int, items: int) -> tuple[Any, ...]:
     keys = np.searchsorted(weights, rng.random(events) * weights[-1]).astype(np.int64)
     at = np.sort(rng.integers(0, 90 * DAY, events))
     amount = rng.random(events).astype(np.float32)
-    asked = np.searchsorted(weights, rng.random(examples) * weights[-1]).astype(np.int64)
-    return keys, at, amount, asked, np.sort(rng.integers(0, 90 * DAY, examples))
+    wanted = np.searchsorted(weights, rng.random(examples) * weights[-1]).astype(np.int64)
+    return keys, at, amount, wanted, np.sort(rng.integers(0, 90 * DAY, examples))
 
 
 def ours(events: int, examples: int, items: int) -> dict[str, float]:
     """Seconds of each part, in this process."""
-    keys, at, amount, asked, t = drawn(events, examples, items)
+    keys, at, amount, wanted, t = drawn(events, examples, items)
     seconds = {}
     start = perf_counter()
     timeline = Timeline(keys, at, amount, items)
@@ -67,21 +67,21 @@ def ours(events: int, examples: int, items: int) -> dict[str, float]:
     for family, features in FAMILIES.items():
         start = perf_counter()
         for each in features:
-            value(each, lambda _: timeline, asked, t, 0.5)
+            value(each, lambda _: timeline, wanted, t, 0.5)
         seconds[family] = perf_counter() - start
     return seconds
 
 
 def peer(events: int, examples: int, items: int) -> dict[str, float]:
     """The same with bare joins; the decayed count has no join and no peer."""
-    keys, at, amount, asked, t = drawn(events, examples, items)
+    keys, at, amount, wanted, t = drawn(events, examples, items)
     seconds = {}
     start = perf_counter()
     log = pl.DataFrame({"key": keys, "at": at, "amount": amount.astype(np.float64)}).with_columns(
         count=pl.int_range(1, pl.len() + 1).over("key"), total=pl.col("amount").cum_sum().over("key")
     )
     seconds["timeline"] = perf_counter() - start
-    examples_frame = pl.DataFrame({"key": asked, "at": t})
+    examples_frame = pl.DataFrame({"key": wanted, "at": t})
 
     def before(moments: pl.Expr) -> pl.DataFrame:
         left = examples_frame.with_row_index().with_columns((moments - 1).alias("at")).sort("at")
@@ -123,8 +123,8 @@ def features(report: Report, options: Namespace) -> None:
             report.progress(f"{name} ...")
             runs[name].append(child(function, *sizes))
     median = {
-        name: {part: float(np.median([each.value[part] for each in found])) for part in found[0].value}
-        for name, found in runs.items()
+        name: {part: float(np.median([each.value[part] for each in results])) for part in results[0].value}
+        for name, results in runs.items()
     }
     for part in median["ours"]:
         other = median["peer"].get(part)

@@ -3,7 +3,7 @@
 The file is a rating log of 90 days: user, item, half stars, unix seconds. Bare Polars reads it and writes it
 as one Parquet file. Ingest also checks every cell, derives event ids, finds duplicates, looks up each item in
 the catalogue, writes the log by day, and forces it to disk. Each round runs every reading once, each in a
-process of its own. What has no bar is there to be known: other orders of the file, other formats, and the
+process of its own. Reported without a bar: other orders of the file, other formats, and the
 runs that follow the first.
 """
 
@@ -126,7 +126,7 @@ def one_round(folder: Path) -> dict[str, Measured]:
         "polars, by time": child(bare, folder, "by_time.csv"),
         "ingest, by time": child(ours, folder, "by_time.csv"),
         "ingest, unchanged": child(ours, folder, "by_time.csv"),
-        "ingest, known from another file": child(ours, folder, "by_time.parquet"),
+        "ingest, the same events from another file": child(ours, folder, "by_time.parquet"),
         "polars, by user": child(bare, folder, "by_user.csv"),
     }
     for what, name in [("by user", "by_user.csv"), ("Parquet", "by_time.parquet")]:

@@ -120,10 +120,10 @@ def _ask(connection: HTTPConnection, path: str, body: Any = None) -> Any:
     content = None if body is None else json.dumps(body)
     connection.request("GET" if body is None else "POST", path, content)
     answer = connection.getresponse()
-    found = json.loads(answer.read())
+    body = json.loads(answer.read())
     if answer.status != 200:
-        raise HTTPException(found)
-    return found
+        raise HTTPException(body)
+    return body
 
 
 def _server(home: Home, workers: int) -> tuple[subprocess.Popen[str], str, float]:

@@ -57,15 +57,15 @@ def embedding(report: Report, folder: Path, count: int) -> None:
 
 
 def streamed(folder: Path, count: int, cheap: bool) -> int:
-    """Embed ``count`` different names of the same few photos, and forget the vectors; how many came."""
+    """Embed ``count`` different names of the same few photos, dropping the vectors; their number."""
     encoder = Colours().fit() if cheap else EfficientNetLite0().fit()
     pictures = Repeated([(folder / name).read_bytes() for name in photos(folder, "test")[:500]], cheap)
     hashes = [f"{number:064x}" for number in range(count)]
     with tempfile.TemporaryDirectory() as scratch:
         cache = VectorCache(Path(scratch), encoder.fingerprint, encoder.embedding_size)
-        came = sum(len(some) for _, some in embedded(encoder, pictures, hashes, cache))
+        embedded_count = sum(len(some) for _, some in embedded(encoder, pictures, hashes, cache))
         cache.close()
-    return came
+    return embedded_count
 
 
 class Repeated:
