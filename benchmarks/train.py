@@ -45,6 +45,8 @@ def train(report: Report, options: Namespace) -> None:
     report.benchmark = "train" if example == "movies" else f"train_{example}"
     rounds = options.rounds or (ROUNDS if example == "movies" and not options.quick else 1)
     report.sizes |= {"example": example, "rounds": rounds}
+    if example == "visual" and "SHORTLIST_DATA" not in os.environ:
+        raise SystemExit("set SHORTLIST_DATA to the folder that holds grocery/")
     recorded = None
     if options.recorded:
         if baseline is None or options.quick:
@@ -88,8 +90,6 @@ def trained(root: Path, options: Namespace) -> Measured:
                     "prepare_movies", data=data, folder=str(folder(data)), home=home, quick=options.quick
                 )
             else:
-                if "SHORTLIST_DATA" not in os.environ:
-                    raise SystemExit("set SHORTLIST_DATA to the folder that holds grocery/")
                 worker.call(
                     "prepare_visual", file=str(root / "examples/visual_search.py"), quick=options.quick
                 )

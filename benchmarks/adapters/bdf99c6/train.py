@@ -12,7 +12,7 @@ from shortlist.data.dataset import Dataset
 from shortlist.project import verbs
 from shortlist.project.project import Project, open_project
 from shortlist.storage.home import Home
-from shortlist.training.evaluate import Trial
+from shortlist.training.evaluate import Trial, evaluate
 
 METRIC = "ndcg@10"
 
@@ -30,19 +30,23 @@ class Adapter:
         verbs.ingest(self.project)
 
     def prepare_visual(self, file: str, quick: bool) -> None:
-        """Open the System file; quick: every tenth photo, and two passes over them."""
+        """Open the System file; quick: 200 photos, and two passes over them."""
         self.project = open_project(Path(file))
         if quick:
             self.project = replace(self.project, system=_small(self.project.system))
 
     def train(self, ingest: bool) -> dict[str, Any]:
-        """What `shortlist train` does, with ``ingest`` first: the chosen pipeline and each one's NDCG@10 by query."""
+        """What `shortlist train` does, with ``ingest`` first: the chosen pipeline and each one's NDCG@10 by query.
+
+        Without the pages of the report: those of bdf99c6 fail on a source that retrieves nothing, as the search by
+        words does for photos.
+        """
         if ingest:
             verbs.must_be_sound(verbs.check(self.project))
             verbs.ingest(self.project)
         with verbs.learning(self.project.home):
             data, watermark = verbs.dataset(self.project)
-            trial = verbs.evaluate(self.project, data)
+            trial = evaluate(self.project.system, data.items, data.histories, contexts=data.contexts)
             verbs.train(self.project, data, watermark, trial.evaluation)
         assert trial.evaluation.choice is not None
         return {"chosen": trial.evaluation.choice.name, "ndcg": _ndcg(trial, data)}
@@ -64,5 +68,5 @@ def _small(system: Any) -> Any:
     sources = [
         replace(each, fine_tune=tune) if getattr(each, "fine_tune", None) else each for each in system.sources
     ]
-    small = Entity(item.key, Table(item.table.source[::10]), **item.attributes)
+    small = Entity(item.key, Table(item.table.source.head(200)), **item.attributes)
     return replace(system, item=small, sources=sources)
