@@ -23,7 +23,11 @@ from mkdocs.structure.pages import Page
 
 import shortlist
 
-REFERENCE = ("shortlist", "shortlist.components", "shortlist.testing")  # modules whose public names have a page
+REFERENCE = (
+    "shortlist",
+    "shortlist.components",
+    "shortlist.testing",
+)  # modules whose public names have a page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
