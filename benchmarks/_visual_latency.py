@@ -41,8 +41,12 @@ from shortlist.base.types import Floats
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.index import VectorIndex
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.index import SegmentedIndex
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import save
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.visual import FittedVisual
 from shortlist.server.server import serve
 from shortlist.storage.home import Home
@@ -147,7 +151,7 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
         sources=[
             Visual(
                 on="photo",
-                encoder=EfficientNetLite0(share=0.75),
+                encoder=EfficientNetLite0(crop_share=0.75),
                 fine_tune=FineTune(by="product", augmentations=1, epochs=5),
                 quota=100,
             )
@@ -179,10 +183,10 @@ def among_many(learned: Pipeline, items: Items, count: int) -> tuple[Pipeline, s
     more = Items(pl.concat([items.table, made]), items.pictures)
     owners, real = visual.index.vectors(np.arange(len(items), dtype=np.int32))
     vectors = np.concatenate([real[np.argsort(owners)], around(real, len(like))])
-    index = VectorIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
+    index = SegmentedIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
     grown = replace(learned, sources=()).with_new_items(more, Histories.empty(0), (), ())
     source = SourceSlot(placed.name, placed.quota, FittedVisual(visual.on, visual.encoder, index))
-    return replace(grown, sources=(source,)), str(index.about)
+    return replace(grown, sources=(source,)), str(index.describe())
 
 
 @contextmanager

@@ -51,7 +51,7 @@ from shortlist.server.engine import Engine, now
 from shortlist.storage.releases import ReleaseFacts
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent
-from shortlist.training.fit import fit_sources
+from shortlist.training.fit import fit
 
 CANDIDATES = 500
 FEATURES = 30
@@ -132,7 +132,7 @@ def made(items: int, users: int) -> Release:
         event=kind,
         value=np.where(kind == 1, rng.gamma(2.0, 20.0, events), np.nan).astype(np.float32),
     )
-    pipeline = fit_sources(system, Items(table), histories, {})
+    pipeline = fit(system, Items(table), histories).retrieval
     return Release(pipeline, {f"visitor-{n}": n for n in range(users)}, histories, watermark=0)
 
 

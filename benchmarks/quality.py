@@ -99,8 +99,10 @@ def loaded(system: System, folder: Path) -> Dataset:
         return load_dataset(system, place)
 
 
-def peer(train: Histories, items: int, questions: EvaluationSet, report: Report, *, quick: bool) -> Retrieved:
-    """The tuned ALS of ``implicit``: fitted on the training part, asked the same questions."""
+def peer(
+    train: Histories, items: int, evaluation_set: EvaluationSet, report: Report, *, quick: bool
+) -> Retrieved:
+    """The tuned ALS of ``implicit``: fitted on the training part, asked the same evaluation_set."""
     from implicit.als import AlternatingLeastSquares
 
     grid = QUICK_GRID if quick else GRID
@@ -115,7 +117,7 @@ def peer(train: Histories, items: int, questions: EvaluationSet, report: Report,
         if quality > best:
             best, knobs = quality, tried
     report.sizes["implicit"] = ", ".join(f"{name} {value}" for name, value in knobs.items())
-    return answers(AlternatingLeastSquares, knobs, train, items, questions.askers)
+    return answers(AlternatingLeastSquares, knobs, train, items, evaluation_set.rows)
 
 
 def truth_of(split_rows: np.ndarray, inner: Split) -> Ragged:
@@ -144,9 +146,13 @@ def quality(report: Report, options: Namespace) -> None:
     data = loaded(system, folder)
     if options.quick:
         system = replace(system, rankers=[LogisticRegression(), CatBoost(epochs=100)])
-    trial = evaluate(system, data.items, data.histories, report.say)
+    trial = evaluate(system, data.items, data.histories)
+    assert trial.task is not None
+    assert trial.evaluation_set is not None
     report.say("tuning implicit's ALS")
-    found = peer(trial.task.histories, len(data.items), trial.evaluation_set, report, quick=options.quick)
+    found = peer(
+        trial.task.data.histories, len(data.items), trial.evaluation_set, report, quick=options.quick
+    )
     values = {each.name: each.values for each in trial.evaluation.models}
     values["implicit ALS, tuned"] = measure(found, trial.evaluation_set.truth, METRICS)
     kinds = {each.name: each.kind for each in trial.evaluation.models}
@@ -155,7 +161,7 @@ def quality(report: Report, options: Namespace) -> None:
         "users": len(data.users),
         "items": len(data.items),
         "ratings": len(data.histories.items),
-        "test users": len(trial.evaluation_set.askers),
+        "test users": len(trial.evaluation_set.rows),
         "split": trial.evaluation.split,
     }
     pipelines = [name for name, kind in kinds.items() if kind == "pipeline"]

@@ -42,7 +42,7 @@ from shortlist.base.threads import one_thread
 from shortlist.data.dataset import Dataset, load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.data.world.world import World
-from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.storage.home import Home
 from shortlist.training.fit import fit
 
@@ -117,7 +117,7 @@ def request(report: Report, options: Namespace) -> None:
         options.items, options.events, options.requests = 10_000, 200_000, 300
     system, data = made(options, report)
     report.say("learning")
-    trained = fit(system, data.items, data.histories, report.say)
+    trained = fit(system, data.items, data.histories)
     report.sizes |= {
         "items": len(data.items),
         "users": len(data.users),

@@ -13,7 +13,7 @@ from shortlist.data.check import check
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.data.ingest.report import PicturesReport
-from shortlist.features.words import named
+from shortlist.features.schema import attributes_of
 from shortlist.system.entity import Entity, Image, Tags
 from shortlist.system.table import Table
 from shortlist.testing.pictures import picture, saved
@@ -161,7 +161,7 @@ def test_pictures_are_no_words(shop, home, tmp_path):
     ingest(system, home, tmp_path)
     data = load_dataset(system, home)
     assert data.schema == {"photo": "image", "colours": "tags"}
-    assert named(data.items, "words") == ["colours"]
+    assert attributes_of(data.items.table, "words") == ["colours"]
     assert data.items.pictured.tolist() == [True, True]
     assert np.abs(data.items.picture(0).astype(int) - picture(0, 200, 150)).mean() < 6
 

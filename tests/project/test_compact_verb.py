@@ -3,6 +3,7 @@
 import csv
 
 import pytest
+from shortlist.server.engine import Engine
 
 from shortlist.base.columns import DAY
 from shortlist.base.errors import NotFoundError
@@ -10,7 +11,6 @@ from shortlist.data.log.retention import Dropped
 from shortlist.pipeline.release import load
 from shortlist.project import verbs
 from shortlist.project.project import open_project
-from shortlist.server.engine import Engine
 from shortlist.storage.store import AcceptedEvent, Exposure
 from shortlist.testing.toy import toy_histories, toy_items
 

@@ -1,27 +1,36 @@
-"""``shortlist up``: the whole loop, told as it happens."""
+"""``shortlist up``: the whole loop, shown as it happens."""
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+import msgspec
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from shortlist.cli.show import show_evaluation, show_ingest, show_person, show_problems, show_stages
-from shortlist.cli.steps import Steps
+from shortlist.cli.show import (
+    HISTORY_SHOWN,
+    show_evaluation,
+    show_ingest,
+    show_problems,
+    show_slate,
+    show_stages,
+)
 from shortlist.data.dataset import Dataset
 from shortlist.project import verbs
-from shortlist.project.ask import HISTORY
+from shortlist.project.progress import ProgressDisplay
 from shortlist.project.project import open_project
 from shortlist.server.server import running
+from shortlist.service.answers import Explanations, Slate, UserHistory
 
-TYPICAL = 40  # events of the person whom the story is about, about
+T = TypeVar("T")
+
+TYPICAL_HISTORY = 40  # events, about, of the user whom the requests are for
 SLATE = 10
 
 
@@ -30,8 +39,8 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
     start = time.perf_counter()
     project = open_project(file)
     out.print(f"[bold]{project.system.name}[/bold] [dim]from {file}, kept in {project.home.path}[/dim]\n")
-    with Steps(out) as tell:
-        tell("checking the declaration against the data")
+    run = verbs.training_run(project, ProgressDisplay(out), releases=True)
+    with run.progress.step("checking the declaration against the data"):
         problems = verbs.check(project)
     show_problems(out, problems)
     verbs.must_be_sound(problems)
@@ -39,12 +48,12 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
     moved = verbs.compact(project.home).events
     if moved:
         out.print(f"  {moved:,} events that the server accepted are in the log now")
-    with verbs.learning(project.home), Steps(out) as tell:
-        tell("loading the log")
-        data, watermark = verbs.dataset(project)
-        evaluation = verbs.evaluate(project, data, tell).evaluation
-        number = verbs.train(project, data, watermark, evaluation, tell)
-        tell(f"publishing release {number}")
+    with verbs.learning(project.home):
+        with run.progress.step("loading the log"):
+            data, watermark = verbs.dataset(project)
+        evaluation = verbs.evaluate(project, data, run).evaluation
+        number = verbs.train(project, data, watermark, evaluation, run)
+    with run.progress.step(f"publishing release {number}"):
         project.releases.publish(number)
     show_evaluation(out, evaluation, project.home)
     with running(project.home, host=host, port=port if stay else 0) as url:
@@ -55,20 +64,20 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
 
 
 def _show_requests(out: Console, url: str, data: Dataset) -> None:
-    """Somebody's slate; then they do something, and the next slate knows."""
+    """A user's slate, where its time went, and why its first item is there."""
     lengths = data.histories.lengths
-    user = data.users.keys[int(np.argmin(np.abs(lengths - TYPICAL)))]
-    history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY}"
+    user = data.users.keys[int(np.argmin(np.abs(lengths - TYPICAL_HISTORY)))]
+    history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY_SHOWN}"
     ask = f"{url}/v1/recommend?user={quote(user)}&n={SLATE}&trace=true"
-    _call(ask)  # the first request of a process pays for pages that are not in memory yet
-    slate = _call(ask)
-    show_person(out, _call(history), slate)
-    show_stages(out, slate["stages"])
+    _call(ask, Slate)  # the first request of a process pays for pages that are not in memory yet
+    slate = _call(ask, Slate)
+    show_slate(out, _call(history, UserHistory), slate)
+    show_stages(out, slate.stages or [])
     out.print(f"\n[dim]curl '{ask}'[/dim]", soft_wrap=True)
-    if slate["items"]:
-        first = slate["items"][0]
-        [reason] = _call(f"{url}/v1/explain", {"user": user, "items": [first["item"]]})["items"]
-        out.print(f"\n[bold]why the first?[/bold] {escape(reason['sentence'])}", soft_wrap=True)
+    if slate.items:
+        question = {"user": user, "items": [slate.items[0].item]}
+        [reason] = _call(f"{url}/v1/explain", Explanations, question).items
+        out.print(f"\n[bold]why the first?[/bold] {escape(reason.sentence)}", soft_wrap=True)
 
 
 def _stay(out: Console, url: str) -> None:
@@ -82,8 +91,8 @@ def _stay(out: Console, url: str) -> None:
         out.print("\nstopped; everything is kept: `shortlist serve` goes on from here")
 
 
-def _call(url: str, body: dict[str, Any] | None = None) -> Any:
-    content = None if body is None else json.dumps(body).encode()
+def _call(url: str, kind: type[T], body: dict[str, Any] | None = None) -> T:
+    content = None if body is None else msgspec.json.encode(body)
     request = Request(url, content, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+        return msgspec.json.decode(answer.read(), type=kind)

@@ -6,13 +6,13 @@ process that died counts no more.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shortlist.base.platform import fcntl
 from shortlist.storage.home import Home
 
 

@@ -6,7 +6,6 @@ then the quarantine, then the ledger. A crash in between leaves rows that the ne
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import polars as pl
 
 from shortlist.base.columns import AT, EVENT, EVENT_ID, ITEM, USER
 from shortlist.base.errors import DataError, DeclarationError, StoreError
+from shortlist.base.platform import fcntl
 from shortlist.base.progress import SILENT, Progress, Step
 from shortlist.data.forget import Forgotten
 from shortlist.data.ingest.entity_table import (
