@@ -7,7 +7,7 @@ import pytest
 from shortlist.base.errors import DataError, ReleaseError
 from shortlist.base.queries import Ragged, Retrieved
 from shortlist.evaluation.evaluated_model import EvaluatedModel
-from shortlist.evaluation.evaluation import RecallCeiling, Evaluation, Slice, from_json, to_json
+from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, Slice, from_json, to_json
 
 TRUTH = Ragged(np.array([0, 2, 3, 3]), np.array([1, 2, 3], np.int32))
 FOUND = Retrieved(
@@ -55,9 +55,11 @@ def test_survives_json_but_for_values_per_row(evaluation: Evaluation) -> None:
     assert len(content) < 40_000
 
 
-def test_a_newer_format_is_refused_and_a_damaged_one_explained(evaluation: Evaluation) -> None:
-    with pytest.raises(ReleaseError, match=r"format 2.*upgrade"):
-        from_json(to_json(replace(evaluation, format=2)))
+def test_another_format_is_refused_and_a_damaged_one_explained(evaluation: Evaluation) -> None:
+    with pytest.raises(ReleaseError, match=r"format 3.*upgrade"):
+        from_json(to_json(replace(evaluation, format=3)))
+    with pytest.raises(ReleaseError, match=r"format 1.*evaluate again"):
+        from_json(to_json(replace(evaluation, format=1)))
     for content in (b"", b"{}", b'{"format": 2}', to_json(evaluation)[:-40]):
         with pytest.raises(ReleaseError, match="cannot be read"):
             from_json(content)

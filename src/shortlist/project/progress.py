@@ -127,12 +127,17 @@ class _ShownStep(Step):
             parts.append(f"{self._done:,.0f} of {self.total:,.0f} {self.unit}".rstrip())
         parts.append(f"{self.seconds:.0f} s")
         if self.total and 0 < self._done < self.total:
-            parts.append(f"about {self.seconds * (self.total / self._done - 1):.0f} s left")
+            parts.append(f"about {time_left(self.seconds, self._done, self.total):.0f} s left")
         return ", ".join(parts)
 
     def _update(self, **changes: object) -> None:
         if self._task is not None and self._display.bars is not None:
             self._display.bars.update(self._task, **changes)  # type: ignore[arg-type]
+
+
+def time_left(seconds: float, done: float, total: float) -> float:
+    """Seconds that the rest will take, at the mean pace so far."""
+    return seconds * (total / done - 1)
 
 
 @contextmanager
@@ -154,10 +159,10 @@ def _bars(console: Console) -> Bars:
 
     class Time(ProgressColumn):
         def render(self, task: Task) -> Text:
-            left = task.time_remaining
-            if task.total is None or left is None:
-                return Text(f"{task.elapsed or 0:.0f} s", style="dim")
-            return Text(f"{left:.0f} s left", style="dim")
+            elapsed = task.elapsed or 0.0
+            if task.total is None or not task.completed:
+                return Text(f"{elapsed:.0f} s", style="dim")
+            return Text(f"{time_left(elapsed, task.completed, task.total):.0f} s left", style="dim")
 
     return Bars(
         SpinnerColumn(),
