@@ -53,10 +53,12 @@ def trained():
 def test_lists_are_those_of_the_whole_pipeline(trained, n, monkeypatch):
     monkeypatch.setattr("shortlist.evaluation.replay.QUERY_BLOCK", 5)
     queries = toy_queries()
-    asked = EvaluationSet(np.arange(len(queries)), queries, Ragged.from_lists([[]] * len(queries)))
+    evaluated_on = EvaluationSet(np.arange(len(queries)), queries, Ragged.from_lists([[]] * len(queries)))
     past = trained.retrieval.as_of(toy_histories())
     step = Counted()
-    replayed = replay(past, {name: each.ranker for name, each in trained.rankers.items()}, asked, step, n)
+    replayed = replay(
+        past, {name: each.ranker for name, each in trained.rankers.items()}, evaluated_on, step, n
+    )
     assert step.done == len(queries)
     alone = {slot.name: replace(past, sources=(slot,), order=()) for slot in past.sources}
     for name, pipeline in alone.items():
@@ -68,8 +70,8 @@ def test_lists_are_those_of_the_whole_pipeline(trained, n, monkeypatch):
 
 def test_without_rankers_the_fusion_is_replayed(trained):
     queries = toy_queries()
-    asked = EvaluationSet(np.arange(len(queries)), queries, Ragged.from_lists([[]] * len(queries)))
-    replayed = replay(trained.retrieval, {"fused": None}, asked, Step())
+    evaluated_on = EvaluationSet(np.arange(len(queries)), queries, Ragged.from_lists([[]] * len(queries)))
+    replayed = replay(trained.retrieval, {"fused": None}, evaluated_on, Step())
     assert_same(replayed.rankers["fused"], trained.retrieval.recommend(queries, 20))
 
 

@@ -10,11 +10,11 @@ from shortlist.base.suggest import did_you_mean
 
 @dataclass(frozen=True)
 class Name:
-    """How a metric is written, and what it says in plain words."""
+    """How a metric is written, and its meaning in plain words."""
 
     title: str
     meaning: str
-    has_depth: bool = True  # whether it looks at the first k places of a list
+    has_depth: bool = True  # whether it is of the first k places of a list
     lower_is_better: bool = False
 
 

@@ -26,7 +26,7 @@ def summary(models: Sequence[EvaluatedModel], chosen: str, *, metric: str = HEAD
 
 
 def _comparison(leader: EvaluatedModel, rival: EvaluatedModel, metric: str, seed: int) -> str:
-    """How the leader's quality compares, as far as can be told."""
+    """How the leader's quality compares, where the difference is significant."""
     if not paired(leader.values[metric], rival.values[metric], seed).significant:
         return "not significantly different from"
     ours, theirs = leader.metrics[metric].mean, rival.metrics[metric].mean

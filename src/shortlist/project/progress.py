@@ -21,8 +21,8 @@ INTERVAL = 10.0  # seconds between lines where there are no bars
 class ProgressDisplay(Progress):
     """Shows steps as bars with the time left while they run, and as a line with their duration when they are done.
 
-    Bars need a terminal or a notebook; elsewhere a line every ``interval`` seconds says how far the innermost step
-    is. Steps inside a step disappear when they end; notes stay.
+    Bars need a terminal or a notebook; elsewhere a line every ``interval`` seconds has the state of the
+    innermost step. Steps inside a step disappear when they end; notes stay.
     """
 
     def __init__(self, console: Console | None = None, interval: float = INTERVAL) -> None:

@@ -21,7 +21,7 @@ from shortlist.system.static_features import Context, ItemAttribute, Length
 
 @dataclass(frozen=True, kw_only=True)
 class Requirements:
-    """What the system must bear; what it runs on is never part of this."""
+    """Load and latency that the system must meet; the machine it runs on is never part of this."""
 
     daily_active_users: int = 10_000
     requests_per_user: float = 10.0  # a day
@@ -29,7 +29,7 @@ class Requirements:
     latency_ms: float = 100.0  # p99 of a request
     freshness: str = "1d"  # how old the newest release may be
     slate: int = 20  # items in a slate
-    interpretable: bool = False  # only rankers whose every decision can be read off
+    interpretable: bool = False  # only rankers whose every prediction can be traced by hand
 
     def __post_init__(self) -> None:
         problems = [
@@ -66,7 +66,7 @@ class System:
 
     @property
     def contexts(self) -> tuple[str, ...]:
-        """What events and requests may say besides who did what, in the order of declaration."""
+        """Names of the contexts of events and requests, in the order of declaration."""
         return tuple(dict.fromkeys(name for event in self.events for name in event.context))
 
     def _problems(self) -> Iterable[str]:
@@ -83,18 +83,18 @@ class System:
                 if not isinstance(part, kind):
                     yield f"{what} holds {part!r}, which is no {kind.__name__}"
         yield from self._without_sources() if not self.sources else self._with_sources()
-        yield from self._strange_objectives()
-        yield from self._strange_features()
-        yield from self._strange_features_of_labels()
+        yield from self._check_objectives()
+        yield from self._check_features()
+        yield from self._check_features_of_labels()
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
-            yield from _twice(what, [part.name for part in getattr(self, what)])
-        yield from _twice("features", [each.name for each in self.features if isinstance(each, Feature)])
+            yield from _duplicates(what, [part.name for part in getattr(self, what)])
+        yield from _duplicates("features", [each.name for each in self.features if isinstance(each, Feature)])
         views = [each for each in self.features if isinstance(each, FeastView)]
-        yield from _twice("features", [name for view in views for name in view.names])
+        yield from _duplicates("features", [name for view in views for name in view.names])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
-        yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
+        yield from _duplicates("components", [part.name for part in parts if isinstance(part, Component)])
 
     def _without_sources(self) -> Iterable[str]:
         """A system that predicts needs rankers and labels for given items, and makes no slates."""
@@ -121,7 +121,7 @@ class System:
                     "sources; to recommend or search, use Objective or Match"
                 )
 
-    def _strange_objectives(self) -> Iterable[str]:
+    def _check_objectives(self) -> Iterable[str]:
         if self.events and self.user is None:
             yield "events are of users: name the user's key, for example user=Entity('user_id')"
         if not self.objectives and (self.events or self.rankers):
@@ -139,11 +139,11 @@ class System:
         for objective in self.objectives:
             what = f"objective {objective.name!r}"
             if isinstance(objective, Match):
-                yield from self._strange_attribute(what, objective.by)
+                yield from self._check_attribute(what, objective.by)
                 continue
             if isinstance(objective, Label):
                 for name in sorted(objective.reads):
-                    yield from self._strange_attribute(what, name)
+                    yield from self._check_attribute(what, name)
                 continue
             event = objective.event
             if not any(event is each for each in self.events):
@@ -151,7 +151,7 @@ class System:
             if objective.reads_value and not event.value:
                 yield f"{what} reads 'value', but event {event.name!r} has no value column"
 
-    def _strange_features(self) -> Iterable[str]:
+    def _check_features(self) -> Iterable[str]:
         for feature in self.features:
             if isinstance(feature, Feature):
                 reads = [feature.event, *([feature.over_event] if isinstance(feature, Rate) else [])]
@@ -160,21 +160,21 @@ class System:
                         yield f"feature {feature.name!r} reads event {event.name!r}, which is not in events"
                 what = f"feature {feature.name!r}"
                 if feature.owner == "item" and isinstance(feature.per, str):
-                    yield from self._strange_context(what, feature.per)
+                    yield from self._check_context(what, feature.per)
                 elif feature.owner == "user" and feature.per and feature.per != ITEM:
                     per = feature.per
-                    yield from self._strange_attribute(what, per.attribute if isinstance(per, Band) else per)
+                    yield from self._check_attribute(what, per.attribute if isinstance(per, Band) else per)
             elif isinstance(feature, Context):
-                yield from self._strange_context(repr(feature), feature.context)
+                yield from self._check_context(repr(feature), feature.context)
             elif isinstance(feature, ItemAttribute | Length):
-                yield from self._strange_attribute(repr(feature), feature.attribute)
+                yield from self._check_attribute(repr(feature), feature.attribute)
 
-    def _strange_context(self, what: str, name: str) -> Iterable[str]:
+    def _check_context(self, what: str, name: str) -> Iterable[str]:
         known = [*CLOCK, *self.contexts]
         if name not in known:
             yield f"{what}: no event declares the context {name!r}; {did_you_mean(name, known)}"
 
-    def _strange_features_of_labels(self) -> Iterable[str]:
+    def _check_features_of_labels(self) -> Iterable[str]:
         """A feature must not read what decides a label: it would be the answer."""
         for label in [each for each in self.objectives if isinstance(each, Label)]:
             for feature in self.features:
@@ -184,14 +184,14 @@ class System:
                         "the feature"
                     )
 
-    def _strange_attribute(self, what: str, name: str) -> Iterable[str]:
-        """Only where the declaration says which attributes there are."""
+    def _check_attribute(self, what: str, name: str) -> Iterable[str]:
+        """Only where the declaration lists the attributes."""
         known = self.item.attributes
         if self.item.table is not None and name not in known:
             yield f"{what}: items have no attribute {name!r}; {did_you_mean(name, known)}"
 
 
-def _twice(what: str, names: list[str]) -> Iterable[str]:
+def _duplicates(what: str, names: list[str]) -> Iterable[str]:
     for name, count in Counter(names).items():
         if count > 1:
             yield f"{what}: the name {name!r} is used {count} times; give each its own with name=..."

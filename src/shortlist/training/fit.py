@@ -59,7 +59,7 @@ def fit(
 ) -> Trained:
     """Fit everything that ``system`` declares on ``histories`` (one row per user).
 
-    ``contexts`` are the vocabularies of ``histories.context``. Raises DataError where nothing can be learned.
+    ``contexts`` are the vocabularies of ``histories.context``. Raises DataError where there is nothing to fit on.
     """
     data = TrainingData(histories, items, users, system.objectives, contexts)
     return fit_data(system, data, run or TrainingRun(), "the pipeline")
@@ -68,10 +68,10 @@ def fit(
 def fit_data(
     system: System, data: TrainingData, run: TrainingRun, purpose: str, *, validate: bool = False
 ) -> Trained:
-    """Fit everything on ``data``; ``purpose`` says in progress what for, ``validate`` see `ranker_examples`."""
+    """Fit everything on ``data``; ``purpose`` is for progress; ``validate``: see `ranker_examples`."""
     run.events = max(run.events, len(data.histories.items))
     if system.events and not len(data.histories.items):
-        raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
+        raise DataError("there is not one event on an item of the catalogue: there is nothing to fit on")
     if not system.sources:
         pipeline = fit_sources(system, data, run, purpose)
         rows = prediction_rows(system, data)

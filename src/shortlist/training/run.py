@@ -32,7 +32,7 @@ class TrainingRun:
         return self.options.progress
 
     def next_fit(self, data: TrainingData, purpose: str) -> str:
-        """What progress says of the fit that begins: on which part of the log, which it is, and what it is for."""
+        """The fit that begins, for progress: on which part of the log, which of the fits it is, and what for."""
         self.started += 1
         events = len(data.histories.items)
         part = f"the older {events / self.events:.0%} of the log" if events < self.events else "the whole log"
