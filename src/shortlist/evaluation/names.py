@@ -68,6 +68,11 @@ def title(name: str) -> str:
     return f"{NAMES[word].title}@{depth}" if depth else NAMES[word].title
 
 
+def in_sentence(name: str) -> str:
+    """A metric's title within a sentence: ``"NDCG@10"``, ``"log loss"``."""
+    return title(name) if NAMES[parse(name)[0]].has_depth else title(name).lower()
+
+
 def lower_is_better(name: str) -> bool:
     """Whether a smaller value of the metric is the better one."""
     return NAMES[parse(name)[0]].lower_is_better
