@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 INTERVAL = 10.0  # seconds between lines where there are no bars
+AMOUNTS, DETAIL = (
+    42,
+    16,
+)  # cells of a line for bar, amount and time, and for the detail; the name has the rest
 
 
 class ProgressDisplay(Progress):
@@ -149,6 +153,7 @@ def _bars(console: Console) -> Bars:
     """Columns: name, bar, amount, time left where a total is known, else time taken, detail."""
     from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
     from rich.text import Text
 
     class Amount(ProgressColumn):
@@ -164,13 +169,22 @@ def _bars(console: Console) -> Bars:
                 return Text(f"{elapsed:.0f} s", style="dim")
             return Text(f"{time_left(elapsed, task.completed, task.total):.0f} s left", style="dim")
 
+    def column(width: int) -> Column:
+        return Column(no_wrap=True, overflow="ellipsis", max_width=width)
+
+    names = max(20, console.width - AMOUNTS - DETAIL)
     return Bars(
         SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        Amount(),
-        Time(),
-        TextColumn("{task.fields[detail]}", style="dim", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=column(names)),
+        BarColumn(bar_width=12),
+        Amount(Column(no_wrap=True)),
+        Time(Column(no_wrap=True)),
+        TextColumn(
+            "{task.fields[detail]}",
+            style="dim",
+            markup=False,
+            table_column=column(DETAIL),
+        ),
         console=console,
         transient=True,
         refresh_per_second=4,
