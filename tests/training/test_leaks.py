@@ -5,11 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shortlist import EASE, Entity, Event, Objective, Popular, System
+from shortlist import EASE, Count, Entity, Event, Last, Objective, Popular, Since, System
 from shortlist.base.columns import DAY, HOUR
 from shortlist.base.histories import Histories
 from shortlist.data.splits import by_moment, by_share
-from shortlist.system.features import Count, Last, Since
 from shortlist.testing.toy import toy_data, toy_histories
 from shortlist.training.examples import build_examples
 from shortlist.training.fit import fit_sources

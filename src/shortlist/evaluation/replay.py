@@ -15,22 +15,13 @@ from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Rows
 from shortlist.evaluation.evaluated_model import Latency
 from shortlist.evaluation.evaluation import RecallCeiling
-from shortlist.pipeline.path import (
-    RECOMMEND,
-    SEARCH,
-    PathState,
-    Pipeline,
-    StageFunction,
-    allow,
-    hydrate,
-    merge,
-    retrieve,
-)
+from shortlist.pipeline.path import RECOMMEND, SEARCH, StageFunction, allow, hydrate, merge, reasons, retrieve
+from shortlist.pipeline.pipeline import QUERY_BLOCK, Pipeline
+from shortlist.pipeline.state import PathState
 from shortlist.system.contracts import FittedRanker
 
 DEPTH = 20  # length of the lists that are evaluated
 WARM_UP = 20  # requests before latency is measured
-QUERY_BLOCK = 256  # queries that are replayed together; bounds memory
 NOTHING_RETRIEVED = Retrieved(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
 ALL_SOURCES = "all together"  # the name of the union of all sources among recall ceilings
 
@@ -93,7 +84,7 @@ def replay(
     """
     stages = RECOMMEND if evaluation_set.queries.search is None else SEARCH
     to_hydrate = stages[stages.index(merge) + 1 : stages.index(hydrate) + 1]
-    to_list = stages[stages.index(hydrate) + 1 :]
+    to_list = [stage for stage in stages[stages.index(hydrate) + 1 :] if stage is not reasons]
     ranked = {name: replace(pipeline, ranker=ranker) for name, ranker in rankers.items()}
     names = [slot.name for slot in pipeline.sources]
     single = [replace(pipeline, sources=(slot,), ranker=None, order=()) for slot in pipeline.sources]
@@ -125,7 +116,7 @@ def replay(
 def replay_whole(pipeline: Pipeline, evaluation_set: EvaluationSet, n: int = DEPTH) -> Retrieved:
     """The lists of a pipeline that shares nothing with others."""
     with one_thread():
-        slates = pipeline.recommend(evaluation_set.queries, n)
+        slates = pipeline.recommend(evaluation_set.queries, n, with_reasons=False)
     return Retrieved(slates.rows, slates.items, slates.values)
 
 
@@ -151,7 +142,7 @@ def _run(pipeline: Pipeline, state: PathState, stages: Iterable[StageFunction]) 
 
 def _copy(state: PathState) -> PathState:
     """A state to go on from without changing ``state``; stages replace arrays and never write into them."""
-    copied = PathState(state.queries, state.n, state.shared, state.given)
+    copied = PathState(state.queries, state.n, state.eligibility, state.given)
     copied.allowed = state.allowed
     copied.encoded, copied.retrieved = dict(state.encoded), dict(state.retrieved)
     copied.candidates, copied.inputs = state.candidates, state.inputs

@@ -172,7 +172,7 @@ def _bars(console: Console) -> Bars:
     def column(width: int) -> Column:
         return Column(no_wrap=True, overflow="ellipsis", max_width=width)
 
-    names = max(20, console.width - AMOUNTS - DETAIL)
+    names = max(24, console.width - AMOUNTS)
     return Bars(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False, table_column=column(names)),

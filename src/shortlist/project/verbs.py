@@ -12,7 +12,6 @@ from shortlist.base.columns import SECOND
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import write_bytes
 from shortlist.base.progress import SILENT, Progress
-from shortlist.base.users import Users
 from shortlist.data.check import Problem
 from shortlist.data.check import check as check_data
 from shortlist.data.compact import compact as compact_store
@@ -24,7 +23,6 @@ from shortlist.data.ingest.ingest import ingest as ingest_data
 from shortlist.data.log.retention import Dropped, drop_before
 from shortlist.evaluation.evaluation import Evaluation, to_json
 from shortlist.evaluation.report.page import write_html
-from shortlist.features.feast import must_be_applied
 from shortlist.features.feast_export import Exported, export
 from shortlist.features.features import Features
 from shortlist.features.parity import Parity, compare
@@ -33,9 +31,8 @@ from shortlist.pipeline.release import save
 from shortlist.project.project import Project, opened
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
-from shortlist.storage.training_lease import held, lowest_held
-from shortlist.system.contracts import TrainingData, TrainingOptions
-from shortlist.system.feast import FeastView
+from shortlist.storage.training_lease import lowest_lease, training_lease
+from shortlist.system.contracts import TrainingOptions
 from shortlist.training.evaluate import evaluate as evaluate_system
 from shortlist.training.fit import fit_data
 from shortlist.training.run import TrainingRun
@@ -46,11 +43,8 @@ from shortlist.training.trial import Trial
 def check(project: Project) -> list[Problem]:
     """Everything in which the declaration and the data disagree."""
     problems = check_data(project.system, project.root)
-    try:
-        must_be_applied(project.system.features)
-    except DeclarationError as error:
-        problems += [Problem(severity="error", file="features", message=text) for text in error.problems]
-    return problems
+    external = [each for definition in project.system.features for each in definition.external_problems()]
+    return problems + [Problem(severity="error", file="features", message=each) for each in external]
 
 
 def ingest(project: Project) -> IngestReport:
@@ -62,7 +56,7 @@ def dataset(project: Project) -> tuple[Dataset, int]:
     """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
     with learning(project.home), project.store() as store:
         log, watermark = whole_log(project.home, store)
-        return load_dataset(project.system, project.home, log, store.arrivals()), watermark
+        return load_dataset(project.system, project.home, log, store.added_items()), watermark
 
 
 @contextmanager
@@ -70,7 +64,7 @@ def learning(home: Home) -> Iterator[None]:
     """Within the block, no compaction drops what a release needs that is trained on the log as it is now."""
     with opened(home) as store:
         watermark = store.sequence()
-    with held(home, watermark):
+    with training_lease(home, watermark):
         yield
 
 
@@ -102,7 +96,7 @@ def compact(
         all_releases.prune(releases)
 
     def keep_above() -> int:
-        mark = lowest_held(home)  # first: a training that is done has added its release before
+        mark = lowest_lease(home)  # first: a training that is done has added its release before
         kept = all_releases.watermark()
         return kept if mark is None else min(mark, kept)
 
@@ -112,7 +106,7 @@ def compact(
         events = compact_store(home, store, keep_above)
     if keep is None:
         return Compacted(events, Dropped())
-    return Compacted(events, drop_before(home, moment - keep) if lowest_held(home) is None else None)
+    return Compacted(events, drop_before(home, moment - keep) if lowest_lease(home) is None else None)
 
 
 def forget(home: Home, user: str) -> None:
@@ -124,22 +118,22 @@ def forget(home: Home, user: str) -> None:
 def parity(project: Project) -> Parity:
     """Replay the ingested log through both readers of features."""
     data, _ = dataset(project)
-    own = [each for each in project.system.features if not isinstance(each, FeastView)]  # those of the log
-    fitted = Features.fit(replace(project.system, features=own), data.items, data.histories, data.contexts)
+    own = [each for each in project.system.features if each.from_log]
+    fitted = Features.fit(replace(project.system, features=own), data.training_data(project.system))
     return compare(fitted, data.histories)
 
 
 def features(project: Project) -> list[Column]:
     """Every feature, as it was just before the newest events of the log."""
     data, _ = dataset(project)
-    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    fitted = Features.fit(project.system, data.training_data(project.system))
     return described(fitted, data.histories)
 
 
 def export_feast(project: Project, folder: Path) -> Exported:
     """Write the features of items and of users, as they are at the log's end, as a Feast repository."""
     data, _ = dataset(project)
-    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    fitted = Features.fit(project.system, data.training_data(project.system))
     return export(project.system, fitted, data.histories, folder)
 
 
@@ -147,7 +141,7 @@ def evaluate(project: Project, data: Dataset, run: TrainingRun | None = None) ->
     """Compare all models on the newer part of the log, and write the report into the home."""
     run = run or training_run(project)
     trial = evaluate_system(
-        project.system, data.items, data.histories, users=_users(data), contexts=data.contexts, run=run
+        project.system, data.items, data.histories, users=data.users, contexts=data.contexts, run=run
     )
     folder = project.home.evaluation
     folder.mkdir(exist_ok=True)
@@ -169,8 +163,7 @@ def train(
     chosen_only = replace(
         project.system, rankers=[each for each in project.system.rankers if each.name == name]
     )
-    whole = TrainingData(data.histories, data.items, _users(data), project.system.objectives, data.contexts)
-    trained = fit_data(chosen_only, whole, run, "the release")
+    trained = fit_data(chosen_only, data.training_data(project.system), run, "the release")
     pipeline = trained.rankers.get(name, trained.retrieval)
     chosen = next(each for each in evaluation.models if each.name == name)
     facts = {
@@ -179,7 +172,7 @@ def train(
         "why": evaluation.choice.sentence,
         "metrics": {name: asdict(interval) for name, interval in chosen.metrics.items()},
         "split": evaluation.split,
-        "users": len(data.users),
+        "users": len(data.histories),
         "items": len(data.items),
         "events": len(data.histories.items),
         "watermark": watermark,
@@ -200,10 +193,6 @@ def training_run(project: Project, progress: Progress = SILENT, *, releases: boo
     )
     fits = (2 if project.system.rankers else 1) + releases
     return TrainingRun(options, fits=fits)
-
-
-def _users(data: Dataset) -> Users:
-    return Users.of_keys(data.users)
 
 
 def must_be_sound(problems: list[Problem]) -> None:

@@ -26,8 +26,9 @@ from shortlist.evaluation.replay import (
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.summary import summary
 from shortlist.evaluation.variety import variety
-from shortlist.features.words import named
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.features.schema import attributes_of
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.popular import Popular
 from shortlist.system.contracts import Examples, TrainingData, TrainingOptions
 from shortlist.system.system import System
@@ -126,7 +127,7 @@ def _measured(
 ) -> list[EvaluatedModel]:
     """Each model with the metrics of its lists, and what it costs."""
     counts = np.bincount(task.data.histories.items, minlength=len(task.data.items))
-    words = [name for name in named(task.data.items, "words") if name != "title"]
+    words = [name for name in attributes_of(task.data.items.table, "words") if name != "title"]
     tags = task.data.items.table[words[0]] if words else None
     pipelines, declared = _pipelines(system, trained, task), {each.name: each for each in system.rankers}
     sources = sum(trained.seconds[slot.name] for slot in trained.retrieval.sources)

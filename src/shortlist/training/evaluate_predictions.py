@@ -16,7 +16,7 @@ from shortlist.evaluation.names import LOG_LOSS
 from shortlist.evaluation.replay import WARM_UP, time_requests
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.summary import summary
-from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.system.contracts import TrainingData
 from shortlist.system.system import System
 from shortlist.training.fit import fit_rankers, fit_sources

@@ -12,7 +12,8 @@ from shortlist.base.progress import Step
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Floats, Mask, Rows
-from shortlist.pipeline.path import Pipeline, hydrate
+from shortlist.pipeline.path import hydrate
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.system.contracts import CategoricalColumn, Examples, RankerInputs
 from shortlist.system.system import System
 from shortlist.training.train_test_task import TrainTestTask

@@ -23,12 +23,13 @@ from shortlist.base.threads import one_thread
 from shortlist.base.types import Positions
 from shortlist.base.users import NO_USERS, Users
 from shortlist.features.features import Features
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.system.contracts import Examples, FittedSource, Source, TrainingData, TrainingOptions
 from shortlist.system.system import System
 from shortlist.training.examples import build_examples
 from shortlist.training.fitted_cache import key_of
-from shortlist.training.prediction import prediction_examples, prediction_rows, without_labels
+from shortlist.training.prediction import prediction_examples, prediction_rows
 from shortlist.training.run import TrainingRun
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
 
@@ -141,7 +142,7 @@ def fit_sources(
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
         sources=tuple(slots),
         popular=most_popular(data.histories, data.items),
-        features=Features.fit(system, without_labels(system, data.items), data.histories, data.contexts),
+        features=Features.fit(system, data),
         filters=tuple(each.fit(data.items) for each in system.filters),
         order=tuple(each.fit(data.items) for each in system.order),
     )

@@ -17,12 +17,11 @@ import polars as pl
 from shortlist.base.columns import SECOND
 from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries, Ragged
 from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Floats, Mask, Moments, Positions, Rows
 from shortlist.data.dataset import labels
-from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.system.contracts import Examples, TrainingData
 from shortlist.system.event import Label, Objective
 from shortlist.system.system import System
@@ -200,13 +199,5 @@ def predicted(pipeline: Pipeline, rows: PredictionRows) -> Floats:
         for first in range(0, len(rows), ROW_BLOCK):
             block = np.arange(first, min(first + ROW_BLOCK, len(rows)))
             pairs = Ragged(np.arange(len(block) + 1), rows.items[block])
-            parts.append(pipeline.predict(rows.queries(block), pairs))
+            parts.append(pipeline.predict(rows.queries(block), pairs).probabilities)
     return np.concatenate(parts)
-
-
-def without_labels(system: System, items: Items) -> Items:
-    """The catalogue as features may read it: without the attributes that labels are made from."""
-    read: set[str] = set()
-    for objective in system.objectives:
-        read |= objective.reads if isinstance(objective, Label) else set()
-    return Items(items.table.drop(read), items.pictures) if read else items

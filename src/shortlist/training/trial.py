@@ -13,7 +13,7 @@ from shortlist.base.types import Floats
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.evaluation.replay import EvaluationSet
 from shortlist.evaluation.scoring import Scoring, score
-from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.system.system import System
 from shortlist.training.fit import Trained
 from shortlist.training.train_test_task import TrainTestTask
