@@ -90,14 +90,15 @@ def compact(
     ``releases`` with the one that serves; None: all. The store drops what no release needs that is kept or being
     trained. ``now``: seconds since 1970, for tests.
     """
-    found = Releases(home)
+    all_releases = Releases(home)
     moment = int((time.time() if now is None else now) * SECOND)
     if releases is not None:
-        found.prune(releases)
+        all_releases.prune(releases)
 
     def keep_above() -> int:
-        mark = lowest_lease(home)  # first: who is done learning has added the release before
-        return found.watermark() if mark is None else min(mark, found.watermark())
+        mark = lowest_lease(home)  # first: a training that is done has added its release before
+        kept = all_releases.watermark()
+        return kept if mark is None else min(mark, kept)
 
     with opened(home) as store:
         if exposures is not None:
