@@ -20,13 +20,13 @@ from benchmarks.feast_peer import historical as feast_peer
 from benchmarks.form import Report, child, run
 from shortlist import Count, Decayed, Event, Last, Mean, Since, Sum
 from shortlist.base.columns import DAY
-from shortlist.features.formulas import value
+from shortlist.features.event_feature import EventFeature
 from shortlist.features.readers.timeline import Timeline
-from shortlist.system.features import TILES, Feature, Window
+from shortlist.features.window import TILES, Window
 
 views = Event("view", value="price")
 WINDOWS = ("1h", "1d", "7d", "30d", "all")
-FAMILIES: dict[str, list[Feature]] = {
+FAMILIES: dict[str, list[EventFeature]] = {
     "count": [Count(views, by="item", window=window) for window in WINDOWS],
     "sum": [Sum(views, by="item", window=window) for window in WINDOWS],
     "mean": [Mean(views, by="item", window=window) for window in WINDOWS],
@@ -67,7 +67,7 @@ def ours(events: int, examples: int, items: int) -> dict[str, float]:
     for family, features in FAMILIES.items():
         start = perf_counter()
         for each in features:
-            value(each, lambda _: timeline, wanted, t, 0.5)
+            each.value(lambda _: timeline, wanted, t, 0.5)
         seconds[family] = perf_counter() - start
     return seconds
 

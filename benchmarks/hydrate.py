@@ -46,8 +46,11 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.threads import one_thread
+from shortlist.base.users import Users
 from shortlist.pipeline.release import Release
-from shortlist.server.engine import Engine, now
+from shortlist.service.histories import histories_of
+from shortlist.service.online_state import now
+from shortlist.service.service import Service
 from shortlist.storage.releases import ReleaseFacts
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent
@@ -131,7 +134,7 @@ def build_release(items: int, users: int) -> Release:
         value=np.where(kind == 1, rng.gamma(2.0, 20.0, events), np.nan).astype(np.float32),
     )
     pipeline = fit_sources(system, Items(table), histories, {})
-    return Release(pipeline, {f"visitor-{n}": n for n in range(users)}, histories, watermark=0)
+    return Release(pipeline, Users.of_keys([f"visitor-{n}" for n in range(users)]), histories, watermark=0)
 
 
 def popular_items(rng: np.random.Generator, count: int, items: int) -> np.ndarray:
@@ -171,27 +174,27 @@ def hydrate(report: Report, options: Namespace) -> None:
     with tempfile.TemporaryDirectory(dir=".") as folder, one_thread():
         store = SqliteStore(Path(folder) / "state.db")
         try:
-            engine = Engine(store)
-            engine.swap(ReleaseFacts(1, "", {}, 0, 0), release)
+            service = Service(store)
+            service.activate(ReleaseFacts(1, "", {}, 0, 0), release)
             look_up = looked_up(Path(folder) / "keys.db", options.keys)
-            own, ours = _measure(report, options, engine, look_up)
+            own, ours = _measure(report, options, service, look_up)
             _feast(report, options, own, ours)
         finally:
             store.close()
 
 
 def _measure(
-    report: Report, options: Namespace, engine: Engine, look_up: Callable[[str], object]
+    report: Report, options: Namespace, service: Service, look_up: Callable[[str], object]
 ) -> tuple[int, float]:
     """How many features are the user's own, and the seconds of a request."""
     rng = np.random.default_rng(1)
-    active = engine.active
-    features = active.pipeline.features
+    view = service.state.view
+    features = view.pipeline.features
     assert len(features.names) == FEATURES
     report.sizes |= {
         "items": options.items,
         "users": options.users,
-        "events": len(active.release.histories.items),
+        "events": len(view.release.histories.items),
         "candidates": CANDIDATES,
         "features": len(features.names),
     }
@@ -201,7 +204,8 @@ def _measure(
     user, candidates = "", Candidates(rows, rows.astype(np.int32), scores, scores > 0)
 
     def fetched() -> Queries:
-        return Queries(engine.history(active, user), np.array([now()]))
+        state = service.store.read_state([user], view.release.watermark)
+        return Queries(histories_of(view, [user], state), np.array([now()]))
 
     def hydrated() -> None:
         features(fetched(), candidates)
@@ -214,12 +218,12 @@ def _measure(
     }
     since = EVENTS_EACH * options.users // 2
     for first in range(0, since, 10_000):
-        engine.store.accept(recent_events(rng, first, 10_000, options.users, options.items))
+        service.store.accept(recent_events(rng, first, 10_000, options.users, options.items))
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for request in range(options.requests + 50):
         if request % EVERY == 0:
-            engine.store.accept(recent_events(rng, since + request, EVERY, options.users, options.items))
-            engine.follow()
+            service.store.accept(recent_events(rng, since + request, EVERY, options.users, options.items))
+            service.update()
         user = f"visitor-{rng.integers(0, options.users)}"
         candidates = Candidates(
             rows, rng.integers(0, options.items, CANDIDATES, np.int32), scores, scores > 0

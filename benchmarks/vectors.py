@@ -23,8 +23,8 @@ from benchmarks.form import Report, child, interleaved, run
 from shortlist.base.queries import Allowed, Ragged
 from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Floats, Mask
-from shortlist.index import VectorIndex
-from shortlist.index.sq8 import codes, faiss
+from shortlist.index import SegmentedIndex
+from shortlist.index.sq8 import encode_sq8, faiss
 
 LATENT, EACH = 48, 200  # dimensions that matter, vectors of a cluster
 QUERIES, ROUNDS = 200, 400
@@ -65,7 +65,7 @@ def resident(folder: str, queries: Floats, count: int) -> tuple[float, float, fl
     """Megabytes of its own and mapped that a process holds for a loaded index, and the seconds of loading it."""
     before = _memory()
     start = perf_counter()
-    index = VectorIndex.load(Path(folder))
+    index = SegmentedIndex.load(Path(folder))
     took = perf_counter() - start
     allowed = Allowed(np.ones(count, bool), NOBODY)
     for query in queries:
@@ -91,7 +91,7 @@ def measure(report: Report, options: Namespace) -> None:
     vectors, queries, cluster = drawn[:count], drawn[count:], cluster[:count]
     report.progress("building")
     start = perf_counter()
-    index = VectorIndex.build(vectors, np.arange(count))
+    index = SegmentedIndex.build(vectors, np.arange(count))
     report.row(what="build", seconds=perf_counter() - start)
     filters = {
         "all": np.ones(count, bool),
@@ -115,7 +115,7 @@ def measure(report: Report, options: Namespace) -> None:
 
 
 def _searches(
-    report: Report, index: VectorIndex, vectors: Floats, queries: Floats, name: str, shared: Mask, n: int
+    report: Report, index: SegmentedIndex, vectors: Floats, queries: Floats, name: str, shared: Mask, n: int
 ) -> None:
     best = best_of(vectors, queries, n, shared)
     allowed = Allowed(shared, NOBODY)
@@ -156,21 +156,21 @@ def _searches(
     report.claim(f"p99 of processor time for {n}, {name}", cpu, "ms", at_most=10.0)
 
 
-def _bare(index: VectorIndex, queries: Floats, shared: Mask, n: int) -> Callable[[int], object] | None:
+def _bare(index: SegmentedIndex, queries: Floats, shared: Mask, n: int) -> Callable[[int], object] | None:
     """The library's own search of as many lists, without floats after it; None where lists are not used."""
-    state = index._state
-    lists = state.built.lists
-    look = lists.look(n, state.built, state.opened(shared)[0]) if lists else None
-    if lists is None or look is None:
+    snapshot = index._snapshot
+    ivf = snapshot.sealed.ivf
+    plan = ivf.plan(n, snapshot.sealed, snapshot.allowed(shared)[0]) if ivf else None
+    if ivf is None or plan is None:
         return None
     bits = np.packbits(shared, bitorder="little")
     chosen = None if shared.all() else faiss().IDSelectorBitmap(bits)
-    parameters = faiss().SearchParametersIVF(nprobe=look.probes, sel=chosen)
-    coded = codes(queries, float(np.abs(queries).max()))
-    return lambda row: (bits, lists.index.search(coded[row : row + 1], n, params=parameters))
+    parameters = faiss().SearchParametersIVF(nprobe=plan.probes, sel=chosen)
+    coded = encode_sq8(queries, float(np.abs(queries).max()))
+    return lambda row: (bits, ivf.index.search(coded[row : row + 1], n, params=parameters))
 
 
-def _changes(report: Report, index: VectorIndex, queries: Floats, rng: np.random.Generator) -> None:
+def _changes(report: Report, index: SegmentedIndex, queries: Floats, rng: np.random.Generator) -> None:
     """One at a time while another thread searches: what was added is there, what was deleted is gone."""
     report.progress("changing while another searches")
     first = len(index)

@@ -25,6 +25,7 @@ from typing import Any
 from benchmarks.form import Report
 from shortlist import EASE, AlreadySeen, Entity, Event, LogisticRegression, Objective, Popular, System
 from shortlist.base.errors import ShortlistError
+from shortlist.base.users import Users
 from shortlist.pipeline.release import save
 from shortlist.storage.home import Home
 from shortlist.storage.releases import MANIFEST, Releases
@@ -89,7 +90,7 @@ def _write_release(folder: Path) -> None:
     )
     histories = toy_histories()
     pipeline = fit(system, toy_items(), histories).rankers["logistic_regression"]
-    save(folder, system, pipeline, [f"u{n}" for n in range(len(histories))], histories, 0)
+    save(folder, system, pipeline, Users.of_keys([f"u{n}" for n in range(len(histories))]), histories, 0)
 
 
 class _Client:

@@ -12,7 +12,7 @@ from benchmarks.form import Report, child, interleaved, ratio
 from shortlist import EfficientNetLite0
 from shortlist.base.types import Picture
 from shortlist.testing.colours import Colours
-from shortlist.vision.encoders.embed import embed, embedded
+from shortlist.vision.encoders.embed import embed, embed_batches
 from shortlist.vision.encoders.onnx_encoder import BATCH, OnnxEncoder, all_cores
 from shortlist.vision.encoders.vector_cache import VectorCache
 from shortlist.vision.images.album import Album
@@ -63,7 +63,7 @@ def streamed(folder: Path, count: int, cheap: bool) -> int:
     hashes = [f"{number:064x}" for number in range(count)]
     with tempfile.TemporaryDirectory() as scratch:
         cache = VectorCache(Path(scratch), encoder.fingerprint, encoder.embedding_size)
-        embedded_count = sum(len(some) for _, some in embedded(encoder, pictures, hashes, cache))
+        embedded_count = sum(len(some) for _, some in embed_batches(encoder, pictures, hashes, cache))
         cache.close()
     return embedded_count
 

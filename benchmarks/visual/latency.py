@@ -35,14 +35,15 @@ from shortlist import (
     Visual,
 )
 from shortlist.base.columns import ITEM
-from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.types import Floats
+from shortlist.base.users import NO_USERS
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
-from shortlist.index import VectorIndex
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.index import SegmentedIndex
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.release import save
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.visual import FittedVisual
 from shortlist.server.server import serve
 from shortlist.storage.home import Home
@@ -149,7 +150,7 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
         sources=[
             Visual(
                 on="photo",
-                encoder=EfficientNetLite0(share=0.75),
+                encoder=EfficientNetLite0(crop_share=0.75),
                 fine_tune=FineTune(by="product", augmentations=1, epochs=5),
                 quota=100,
             )
@@ -157,13 +158,13 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
         rankers=[LogisticRegression()],
     )
     report.progress("learning from the real photos")
-    ingest(system, home, folder, progress=False)
+    ingest(system, home, folder)
     data = load_dataset(system, home)
     (learned,) = fit(system, data.items, data.histories).rankers.values()
     report.progress(f"indexing {count:,} vectors around theirs")
     enlarged, about = among_many(learned, data.items, count)
     releases = Releases(home)
-    releases.publish(releases.add(lambda f: save(f, system, enlarged, [], data.histories, 0), {}))
+    releases.publish(releases.add(lambda f: save(f, system, enlarged, NO_USERS, data.histories, 0), {}))
     return about
 
 
@@ -179,10 +180,10 @@ def among_many(learned: Pipeline, items: Items, count: int) -> tuple[Pipeline, s
     more = Items(pl.concat([items.table, synthetic]), items.pictures)
     owners, real = visual.index.vectors(np.arange(len(items), dtype=np.int32))
     vectors = np.concatenate([real[np.argsort(owners)], around(real, len(like))])
-    index = VectorIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
-    enlarged = replace(learned, sources=()).with_new_items(more, Histories.empty(0), (), ())
+    index = SegmentedIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
+    enlarged = replace(learned, sources=()).with_new_items(more, (), ())
     source = SourceSlot(placed.name, placed.quota, FittedVisual(visual.on, visual.encoder, index))
-    return replace(enlarged, sources=(source,)), str(index.about)
+    return replace(enlarged, sources=(source,)), str(index.describe())
 
 
 def around(real: Floats, count: int) -> Floats:

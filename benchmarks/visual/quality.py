@@ -13,7 +13,7 @@ from benchmarks.form import Report
 from shortlist import EfficientNetLite0, FineTune
 from shortlist.base.queries import Allowed, Ragged
 from shortlist.base.types import AnyArray, Floats, Picture
-from shortlist.index import VectorIndex
+from shortlist.index import SegmentedIndex
 from shortlist.system.contracts import FittedEncoder
 from shortlist.vision.encoders.onnx_encoder import OnnxEncoder, all_cores
 from shortlist.vision.images.decode import decode
@@ -49,7 +49,7 @@ def quality(report: Report, folder: Path, *, quick: bool, backbone: bool) -> Non
     bare = EfficientNetLite0().fit()
     evaluate(report, "zero-shot", bare, parts, studio)
     plain(report, bare, parts)
-    wider = EfficientNetLite0(share=SHARE)
+    wider = EfficientNetLite0(crop_share=SHARE)
     evaluate(report, f"zero-shot, {SHARE:.0%} of the side", wider.fit(), parts, studio)
     pictures = parts["train"].pictures + parts["val"].pictures
     labels = np.concatenate([parts["train"].products, parts["val"].products])
@@ -101,7 +101,7 @@ def evaluate(
 
 def hits(indexed: Floats, products: AnyArray, queries: Floats, expected: AnyArray) -> AnyArray:
     """Whether each of the ten nearest is of the product of the query, bool[queries, 10]."""
-    index = VectorIndex.build(indexed, np.arange(len(indexed)))
+    index = SegmentedIndex.build(indexed, np.arange(len(indexed)))
     allowed = Allowed(np.ones(len(indexed), bool), Ragged.from_lists([[]] * len(queries)))
     nearest = index.search(queries, 10, allowed).items.reshape(len(queries), 10)
     right: AnyArray = products[nearest] == expected[:, None]

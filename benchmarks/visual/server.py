@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.form import Report
 from shortlist import Category, Entity, Image, Match, System, Table, Visual
+from shortlist.base.users import NO_USERS
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.pipeline.release import save
@@ -39,12 +40,12 @@ def shop_server() -> Iterator[str]:
     )
     with tempfile.TemporaryDirectory() as scratch:
         home = Home.open(Path(scratch) / "home")
-        ingest(system, home, Path(scratch), progress=False)
+        ingest(system, home, Path(scratch))
         data = load_dataset(system, home)
         pipeline = fit(system, data.items, data.histories).retrieval
         releases = Releases(home)
         releases.publish(
-            releases.add(lambda folder: save(folder, system, pipeline, [], data.histories, 0), {})
+            releases.add(lambda folder: save(folder, system, pipeline, NO_USERS, data.histories, 0), {})
         )
         with running(home) as address:
             yield address

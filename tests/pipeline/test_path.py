@@ -24,9 +24,11 @@ from shortlist.base.columns import DAY
 from shortlist.base.errors import InvalidRequestError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Queries, Ragged, Retrieved
+from shortlist.base.users import Users
 from shortlist.pipeline.explain import explain
-from shortlist.pipeline.path import RECOMMEND, SourceSlot
+from shortlist.pipeline.path import RECOMMEND
 from shortlist.pipeline.release import load, save
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 from shortlist.training.fit import fit
 
@@ -79,7 +81,7 @@ def test_batch_equals_single(pipeline):
 def test_blocks_equal_the_whole(pipeline, monkeypatch):
     queries = toy_queries(rows=30)
     whole = pipeline.recommend(queries, 7)
-    monkeypatch.setattr("shortlist.pipeline.path.AT_ONCE", 4)
+    monkeypatch.setattr("shortlist.pipeline.pipeline.QUERY_BLOCK", 4)
     parts = pipeline.recommend(queries, 7)
     assert parts.rows.tolist() == whole.rows.tolist()
     assert parts.items.tolist() == whole.items.tolist()
@@ -104,7 +106,7 @@ def test_contract_for_any_history_and_any_n(pipeline, history, n, dead):
     assert np.isfinite(slates.values).all()
 
 
-def test_somebody_new_gets_what_is_popular(pipeline):
+def test_a_new_user_gets_what_is_popular(pipeline):
     slates = pipeline.recommend(one(), 5)
     assert len(slates.items) == 5
     assert slates.because.tolist() == [-1] * 5
@@ -137,7 +139,7 @@ def test_rank_keeps_the_given_that_are_allowed(pipeline):
     assert ranked.items[0] == 5  # of the kind of the history
 
 
-def test_rank_scores_do_not_depend_on_the_company(pipeline):
+def test_rank_scores_do_not_depend_on_the_other_candidates(pipeline):
     together = pipeline.rank(one(1, 2), Ragged.from_lists([list(range(ITEMS))]))
     for item in (5, 25):
         alone = pipeline.rank(one(1, 2), Ragged.from_lists([[item]]))
@@ -204,7 +206,7 @@ def test_without_a_ranker_sources_are_fused(pipeline):
 
 def test_a_release_answers_as_the_pipeline_did(pipeline, tmp_path):
     histories = toy_histories()
-    save(tmp_path, system, pipeline, [f"u{i}" for i in range(len(histories))], histories, 17)
+    save(tmp_path, system, pipeline, Users.of_keys([f"u{i}" for i in range(len(histories))]), histories, 17)
     release = load(tmp_path)
     assert release.watermark == 17
     history = release.history("u5")
@@ -217,25 +219,25 @@ def test_a_release_answers_as_the_pipeline_did(pipeline, tmp_path):
     assert not [file for file in tmp_path.rglob("*") if file.suffix in {".pkl", ".pickle", ".joblib"}]
 
 
-def test_explain_tells_the_whole_way(pipeline):
+def test_explain_covers_the_whole_path(pipeline):
     queries = one(1, 2, 4)
     slates = pipeline.recommend(queries, 5)
     first, seen, filtered = explain(pipeline, queries, np.array([slates.items[0], 1, 3], np.int32), 5)
-    assert first.place == 1
-    assert first.found
-    assert first.dropped == []
+    assert first.position == 1
+    assert first.retrieved_by
+    assert first.filtered_by == []
     assert first.value == pytest.approx(float(slates.values[0]), abs=1e-5)
     assert first.probabilities["viewed"] == pytest.approx(float(slates.probabilities[0, 0]), abs=1e-5)
     assert set(first.contributions) == {"viewed", "liked"}
-    assert seen.place is None
-    assert seen.dropped == ["already seen"]
+    assert seen.position is None
+    assert seen.filtered_by == ["already seen"]
     assert "already seen" in seen.sentence
-    assert "where" in filtered.dropped[0]
+    assert "where" in filtered.filtered_by[0]
 
 
-def test_explain_what_was_never_found_or_asked_for(pipeline):
+def test_explain_what_was_never_retrieved_or_excluded(pipeline):
     queries = one(1, 2, 4)
-    far, asked_away, dead = explain(
+    far, excluded, dead = explain(
         pipeline,
         queries,
         np.array([39, 20, 21], np.int32),
@@ -243,6 +245,6 @@ def test_explain_what_was_never_found_or_asked_for(pipeline):
         where={"colours": "red"},
         live=np.arange(ITEMS) != 21,
     )
-    assert far.place is None
-    assert asked_away.dropped == ["not what the request asked for"]
-    assert dead.dropped == ["not in the catalogue any more", "not what the request asked for"]
+    assert far.position is None
+    assert excluded.filtered_by == ["not what the request asked for"]
+    assert dead.filtered_by == ["deleted from the catalogue", "not what the request asked for"]

@@ -3,6 +3,7 @@
 import csv
 
 import pytest
+from shortlist.server.engine import Engine
 
 from shortlist.base.columns import DAY
 from shortlist.base.errors import NotFoundError
@@ -10,7 +11,6 @@ from shortlist.data.log.retention import Dropped
 from shortlist.pipeline.release import load
 from shortlist.project import verbs
 from shortlist.project.project import open_project
-from shortlist.server.engine import Engine
 from shortlist.storage.store import AcceptedEvent, Exposure
 from shortlist.testing.toy import toy_histories, toy_items
 
@@ -93,7 +93,9 @@ def replayed(project):
     """The same from the log and the store, from nothing."""
     data, _ = verbs.dataset(project)
     wanted = {f"u{n}" for n in range(8)} | {"new"}
-    return {user: events_of(data.histories, row) for row, user in enumerate(data.users) if user in wanted}
+    return {
+        user: events_of(data.histories, row) for row, user in enumerate(data.users.keys) if user in wanted
+    }
 
 
 def test_what_is_served_is_what_a_replay_gives(shop):

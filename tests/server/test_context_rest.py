@@ -9,8 +9,10 @@ from shortlist import Automatic, Count, Entity, Event, LogisticRegression, Objec
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.pipeline.release import load, save
-from shortlist.server.engine import Engine
 from shortlist.server.server import running
+from shortlist.service.histories import histories_of
+from shortlist.service.requests import ExplainRequest
+from shortlist.service.service import Service
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
 from shortlist.storage.sqlite import SqliteStore
@@ -21,7 +23,7 @@ DEVICES = ("tv", "mobile")
 
 
 def visits() -> pl.DataFrame:
-    """On a tv people watch the first half of the items, on a mobile the second; an old event says nothing."""
+    """On a tv users watch the first half of the items, on a mobile the second; their first event has no device."""
     rng = np.random.default_rng(0)
     rows = []
     for person in range(PEOPLE):
@@ -74,7 +76,7 @@ def client(home):
 
 
 def first_half(slate) -> float:
-    """The part of a slate that is of the items which people watch on a tv."""
+    """The part of a slate that is of the items which users watch on a tv."""
     return float(np.mean([int(entry["item"][1:]) < ITEMS // 2 for entry in slate["items"]]))
 
 
@@ -87,7 +89,7 @@ def test_a_request_in_another_context_gets_another_slate(client):
     assert first_half(slate(device="tv")) > 0.8
     assert first_half(slate(device="mobile")) < 0.2
     values = [[entry["value"] for entry in slate(**said)["items"]] for said in ({}, {"device": "fridge"})]
-    assert values[0] == values[1], "a word that was never seen is not said"
+    assert values[0] == values[1], "a value that training did not see counts as missing"
 
 
 def test_every_route_that_ranks_takes_a_context(client):
@@ -98,26 +100,27 @@ def test_every_route_that_ranks_takes_a_context(client):
     assert first_half(similar) > 0.8
     given = {"user": "stranger", "items": ["i30", "i01"], "context": {"device": "tv"}}
     assert client.post("/v1/rank", json=given).json()["items"][0]["item"] == "i01"
-    [told] = client.post("/v1/explain", json={**given, "items": ["i01"]}).json()["items"]
-    assert told["features"]["device=tv"] == 1
-    assert told["features"]["item_device_view_count"] > 0
+    [explained] = client.post("/v1/explain", json={**given, "items": ["i01"]}).json()["items"]
+    assert explained["features"]["device=tv"] == 1
+    assert explained["features"]["item_device_view_count"] > 0
 
 
-def test_posted_events_say_their_context(client, home):
+def test_posted_events_have_their_context(client, home):
     event = {"event": "view", "user": "new", "item": "i05", "context": {"device": "tv"}, "event_id": "c1"}
     assert client.post("/v1/events", json=event).json()["accepted"][0]["new"]
     store = SqliteStore(home.state)
     assert [each.context for each in store.recent("new", 0)] == [{"device": "tv"}]
     releases = Releases(home)
-    engine = Engine(store)
-    engine.swap(releases.facts(1), load(releases.open(1)))
-    active = engine.active
-    assert engine.history(active, "new").context.tolist() == [[active.contexts.words["device"].index("tv")]]
-    lately = {}
+    service = Service(store)
+    service.activate(releases.facts(1), load(releases.open(1)))
+    view = service.state.view
+    history = histories_of(view, ["new"], store.read_state(["new"], 0))
+    assert history.context.tolist() == view.contexts.codes([{"device": "tv"}]).tolist()
+    counts = {}
     for device in DEVICES:
-        _, [told] = engine.explain("new", ["i05"], 5, context={"device": device})
-        lately[device] = told.features["item_device_view_count_1d"]
-    assert lately == {"tv": 1, "mobile": 0}, "the features of items follow what is accepted"
+        [explained] = service.explain(ExplainRequest("new", ["i05"], 5, {"device": device})).items
+        counts[device] = explained.features["item_device_view_count_1d"]
+    assert counts == {"tv": 1, "mobile": 0}, "the features of items follow what is accepted"
     store.close()
 
 
@@ -150,7 +153,7 @@ def test_events_that_differ_in_context_alone_are_two(client):
         ("recommend", {"user": "u", "context": {"device": ""}}, "context"),
     ],
 )
-def test_strange_contexts_are_told(client, route, body, field):
+def test_an_undeclared_context_is_an_error_that_names_it(client, route, body, field):
     answer = client.post(f"/v1/{route}", json=body)
     assert answer.status_code == 400, answer.text
     assert answer.json()["field"].startswith(field)

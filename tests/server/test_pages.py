@@ -29,8 +29,10 @@ def test_every_route_is_described_with_its_answers(client):
         "/v1/recommend",
         "/v1/similar",
         "/v1/rank",
+        "/v1/predict",
         "/v1/explain",
         "/v1/events",
+        "/v1/exposures",
         "/v1/users/{user}/history",
         "/v1/search",
         "/v1/search/upload",
@@ -64,10 +66,10 @@ def test_the_examples_of_the_reference_are_good_requests(client):
     """Each curl command of the page, sent as it is but for items that this small catalogue does not have."""
     page = unescape(client.get("/schema", follow_redirects=True).text)
     commands = re.findall(r"curl(?: -X (\w+))? '([^']*)'(?: \\\n  -d '([^']*)')?", page)
-    assert len(commands) == len(re.findall("<section>", page)) == 18
+    assert len(commands) == len(re.findall("<section>", page)) == 20
     for method, url, body in commands:
         if "/v1/search/upload" in url or "/v1/pictures" in url:
-            continue  # of a file that the reader has; tests/serving/test_search_rest.py sends some
+            continue  # of a file that the reader has; tests/server/test_search_rest.py sends some
         here = re.sub(r"/50$", "/f50", url)
         content = body.replace('"50"', '"f50"').replace('"181"', '"f18"')
         answer = client.request(method or "GET", here, content=content)

@@ -87,12 +87,15 @@ def test_nothing_allowed_is_an_empty_slate(recommend):
     assert recommend("u1", where={"year": {"min": 3000}})["items"] == []
 
 
-def test_the_trace_tells_each_stage(client):
+def test_the_trace_accounts_for_the_whole_request(client):
     slate = client.get("/v1/recommend?user=u1&trace=true").json()
     names = [stage["stage"] for stage in slate["stages"]]
     assert "retrieve" in names
     assert "rank" in names
-    assert slate["stages"][-1]["after"] == len(slate["items"])
+    assert names[:2] == ["receive", "read_state"]
+    assert names[-2:] == ["reasons", "assemble"]
+    assert slate["stages"][-2]["after"] == len(slate["items"])
+    assert sum(stage["ms"] for stage in slate["stages"]) == pytest.approx(slate["took_ms"], abs=0.01)
     assert all(stage["ms"] >= 0 for stage in slate["stages"])
 
 
@@ -130,12 +133,12 @@ def test_explain_says_why_and_why_not(client, recommend):
     seen = client.get("/v1/users/u6/history").json()["events"][0]["item"]
     answer = client.post("/v1/explain", json={"user": "u6", "items": [first, seen]}).json()
     why, why_not = answer["items"]
-    assert why["place"] == 1
-    assert why["found"]
+    assert why["position"] == 1
+    assert why["retrieved_by"]
     assert set(why["contributions"]) == {"liked", "clicked"}
     assert f"Film {first[1:]} is no. 1" in why["sentence"]
-    assert why_not["place"] is None
-    assert why_not["dropped"] == ["already seen"]
+    assert why_not["position"] is None
+    assert why_not["filtered_by"] == ["already seen"]
 
 
 def test_a_posted_event_is_in_the_next_request(client, recommend):
@@ -207,7 +210,7 @@ def test_a_deleted_item_is_in_no_answer_until_it_is_restored(client, recommend):
     ranked = client.post("/v1/rank", json={"user": "u8", "items": [item]}).json()
     assert ranked["left_out"] == [{"item": item, "reason": "deleted"}]
     [why_not] = client.post("/v1/explain", json={"user": "u8", "items": [item]}).json()["items"]
-    assert why_not["place"] is None
+    assert why_not["position"] is None
     assert client.get(f"/v1/items/{item}").json()["deleted"] is True
     assert client.put(f"/v1/items/{item}").json() == {"item": item, "deleted": False, "known": True}
     assert keys(recommend("u8", n=1)) == [item]

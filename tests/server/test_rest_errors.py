@@ -110,7 +110,7 @@ def test_deep_nesting_is_refused(client):
 def test_what_is_not_there_is_404(client, path):
     answer = client.get(path)
     assert answer.status_code == 404
-    assert answer.json()["title"] == "Not Retrieved"
+    assert answer.json()["title"] == "Not Found"
     assert answer.headers["x-request-id"]
 
 
@@ -133,7 +133,7 @@ def test_a_fault_of_ours_is_500_and_keeps_its_secrets(home, publish, caplog):
 
     def read(folder):
         release = load(folder)
-        object.__setattr__(release, "history", lambda user: 1 / (user != "trap"))
+        object.__setattr__(release, "histories_of", lambda users: 1 / ("trap" not in users))
         return release
 
     with running(home, read=read) as address, caplog.at_level(logging.ERROR, "shortlist.server"):
@@ -151,7 +151,7 @@ def test_a_fault_of_ours_is_500_and_keeps_its_secrets(home, publish, caplog):
 
 def test_a_store_that_cannot_write_is_503_and_slates_go_on(home, publish, monkeypatch, caplog):
     publish()
-    monkeypatch.setattr("shortlist.storage.schema._WAIT", 0.05)
+    monkeypatch.setattr("shortlist.storage.sqlite_schema._WAIT", 0.05)
     with running(home) as address, caplog.at_level(logging.ERROR, "shortlist.server"):
         holder = sqlite3.connect(home.state, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")

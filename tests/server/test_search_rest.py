@@ -1,4 +1,4 @@
-"""Search over real HTTP: by photo, item and words; hostile uploads; items that come and go while searching."""
+"""Search over real HTTP: by photo, item and text; hostile uploads; items that come and go while searching."""
 
 import base64
 import io
@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("PIL", reason="pictures need the extra 'vision'")
 
 from shortlist import Category, Entity, Group, Image, Match, Number, System, Table, Text, Visual
+from shortlist.base.users import NO_USERS
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.pipeline.release import save
@@ -40,16 +41,18 @@ system = System(
 @pytest.fixture
 def client(home, tmp_path, monkeypatch):
     monkeypatch.setenv("SHORTLIST_CACHE", str(tmp_path / "cache"))
-    ingest(system, home, tmp_path, progress=False)
+    ingest(system, home, tmp_path)
     data = load_dataset(system, home)
     pipeline = fit(system, data.items, data.histories).retrieval
-    number = Releases(home).add(lambda folder: save(folder, system, pipeline, [], data.histories, 0), {})
+    number = Releases(home).add(
+        lambda folder: save(folder, system, pipeline, NO_USERS, data.histories, 0), {}
+    )
     Releases(home).publish(number)
     with running(home) as address, httpx.Client(base_url=address, timeout=30) as client:
         yield client
 
 
-def text(data: bytes) -> str:
+def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
@@ -65,20 +68,20 @@ def titles(found) -> list[str]:
 
 def test_a_photo_finds_what_looks_like_it_and_each_product_once(client):
     for place, colour in enumerate(COLOURS):
-        found = search(client, picture=text(photo(colour, seed=999 + place)), n=5)
+        found = search(client, picture=base64_of(photo(colour, seed=999 + place)), n=5)
         assert {*titles(found)[:2]} == {f"{colour} ball", f"{colour} cup"}
         assert len({entry["attributes"]["product"] for entry in found["items"]}) == len(found["items"])
         best = found["items"][0]
         assert best["scores"]["visual"] > 0.95
         assert "looks" in best["reason"]
-        shown = client.get(best["picture"])
+        shown = client.get(f"/v1/pictures/{best['picture']}")
         assert shown.headers["content-type"] == "image/jpeg"
         assert shown.content.startswith(b"\xff\xd8")
 
 
 def test_an_upload_finds_the_same_as_json(client):
     data = photo("blue", seed=77)
-    by_json = search(client, picture=text(data), n=4, crop="auto", where={"price": {"max": 4}})
+    by_json = search(client, picture=base64_of(data), n=4, crop="auto", where={"price": {"max": 4}})
     form = {"n": "4", "crop": "auto", "where": '{"price": {"max": 4}}'}
     answer = client.post("/v1/search/upload", files={"picture": ("photo.png", data)}, data=form)
     assert answer.status_code == 200, answer.text
@@ -93,16 +96,16 @@ def test_an_item_finds_its_like_but_not_itself(client):
     assert "red-0" not in [entry["item"] for entry in found["items"]]
 
 
-def test_words_find_what_says_them_and_nothing_else(client):
-    found = search(client, words="green CUPS", n=20)
+def test_a_text_finds_items_with_its_words_and_nothing_else(client):
+    found = search(client, text="green CUPS", n=20)
     assert titles(found)[0] == "green cup"
     assert {title for title in titles(found) if "green" not in title and "cup" not in title} == set()
     assert "says" in found["items"][0]["reason"]
-    assert search(client, words="bicycle")["items"] == []
+    assert search(client, text="bicycle")["items"] == []
 
 
-def test_a_photo_and_words_together(client):
-    found = search(client, picture=text(photo("red", seed=5)), words="cup", n=3)
+def test_a_photo_and_a_text_together(client):
+    found = search(client, picture=base64_of(photo("red", seed=5)), text="cup", n=3)
     assert titles(found)[0] == "red cup"
 
 
@@ -114,8 +117,8 @@ def test_a_crop_searches_with_that_part_only(client):
     both.paste(Pillow.open(io.BytesIO(photo("blue"))), (64, 0))
     file = io.BytesIO()
     both.save(file, "PNG")
-    left = search(client, picture=text(file.getvalue()), crop=[0, 0, 0.5, 1], n=2)
-    right = search(client, picture=text(file.getvalue()), crop=[0.5, 0, 1, 1], n=2)
+    left = search(client, picture=base64_of(file.getvalue()), crop=[0, 0, 0.5, 1], n=2)
+    right = search(client, picture=base64_of(file.getvalue()), crop=[0.5, 0, 1, 1], n=2)
     assert all("red" in title for title in titles(left))
     assert all("blue" in title for title in titles(right))
 
@@ -124,15 +127,15 @@ def test_a_crop_searches_with_that_part_only(client):
     ("asked", "field"),
     [
         ({}, "body"),
-        ({"words": "  "}, "body"),
-        ({"words": "red", "crop": "auto"}, "crop"),
+        ({"text": "  "}, "body"),
+        ({"text": "red", "crop": "auto"}, "crop"),
         ({"picture": "no base64!"}, "picture"),
-        ({"picture": text(b"not a picture at all")}, "picture"),
-        ({"picture": text(photo("red")[:60])}, "picture"),
-        ({"picture": text(photo("red")), "crop": [0.5, 0, 0.5, 1]}, "crop"),
-        ({"picture": text(photo("red")), "crop": [0, 0, 2, 1]}, "crop"),
-        ({"words": "red", "where": {"prise": 1}}, "where.prise"),
-        ({"words": "red", "n": 0}, "n"),
+        ({"picture": base64_of(b"not a picture at all")}, "picture"),
+        ({"picture": base64_of(photo("red")[:60])}, "picture"),
+        ({"picture": base64_of(photo("red")), "crop": [0.5, 0, 0.5, 1]}, "crop"),
+        ({"picture": base64_of(photo("red")), "crop": [0, 0, 2, 1]}, "crop"),
+        ({"text": "red", "where": {"prise": 1}}, "where.prise"),
+        ({"text": "red", "n": 0}, "n"),
     ],
 )
 def test_bad_searches_name_the_field(client, asked, field):
@@ -142,19 +145,19 @@ def test_bad_searches_name_the_field(client, asked, field):
     assert client.post("/v1/search", json={"item": "nothing"}).status_code == 404
 
 
-def test_a_new_item_is_found_soon_and_survives_a_restart(client, home, until):
+def test_a_new_item_is_found_at_once_and_survives_a_restart(client, home):
     posted = {
         "item": "red-new",
         "attributes": {"title": "red kite", "name": "red kite", "product": "red kite", "price": 9.5},
-        "pictures": [text(photo("red", seed=4321))],
+        "pictures": [base64_of(photo("red", seed=4321))],
     }
     receipt = client.post("/v1/items", json=posted).json()
     assert receipt["new"] is True
-    until(lambda: "red kite" in titles(search(client, picture=text(photo("red", seed=4321)), n=5)))
-    until(lambda: titles(search(client, words="kite")) == ["red kite"])
+    assert "red kite" in titles(search(client, picture=base64_of(photo("red", seed=4321)), n=5))
+    assert titles(search(client, text="kite")) == ["red kite"]
     with running(home) as address, httpx.Client(base_url=address, timeout=30) as again:
-        assert titles(search(again, words="kite")) == ["red kite"]
-        assert "red kite" in titles(search(again, picture=text(photo("red", seed=4321)), n=5))
+        assert titles(search(again, text="kite")) == ["red kite"]
+        assert "red kite" in titles(search(again, picture=base64_of(photo("red", seed=4321)), n=5))
     assert client.post("/v1/items", json=posted).json()["new"] is False
 
 
@@ -165,7 +168,7 @@ def test_a_new_item_is_found_soon_and_survives_a_restart(client, home, until):
         ({"item": "x", "attributes": {"price": "much"}}, "attributes.price"),
         ({"item": "x", "attributes": {"title": ["a"]}}, "attributes.title"),
         ({"item": "x", "pictures": ["?"]}, "pictures[0]"),
-        ({"item": "x", "pictures": [text(b"GIF89a")]}, "picture"),
+        ({"item": "x", "pictures": [base64_of(b"GIF89a")]}, "picture"),
     ],
 )
 def test_a_bad_item_is_refused_and_nothing_is_kept(client, posted, field):
@@ -178,7 +181,7 @@ def test_a_bad_item_is_refused_and_nothing_is_kept(client, posted, field):
 def test_deleted_is_never_found_and_restored_is_again(client):
     rng = np.random.default_rng(0)
     keys = [f"green-{number}" for number in range(4)]
-    wanted = text(photo("green", seed=6))
+    wanted = base64_of(photo("green", seed=6))
 
     def found() -> set[str]:
         return {entry["item"] for entry in search(client, picture=wanted, n=20)["items"]}

@@ -9,7 +9,8 @@ from shortlist import EASE, Entity, Event, Objective, Popular, System
 from shortlist.base.columns import DAY, HOUR
 from shortlist.base.histories import Histories
 from shortlist.data.splits import by_moment, by_share
-from shortlist.system.features import Count, Last, Since
+from shortlist.features.kinds.counts import Count
+from shortlist.features.kinds.recency import Last, Since
 from shortlist.testing.toy import toy_histories, toy_items
 from shortlist.training.fit import build_examples, fit_sources
 from shortlist.training.train_test_task import of_people

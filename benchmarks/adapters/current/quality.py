@@ -65,7 +65,7 @@ def evaluated(data: str, tables: Path, *, quick: bool) -> Evaluated:
     system = movielens_system(data, quick=quick)
     with tempfile.TemporaryDirectory() as scratch:
         home = Home.open(Path(scratch))
-        ingest(system, home, tables, progress=False)
+        ingest(system, home, tables)
         loaded = load_dataset(system, home)
     trial = evaluate(system, loaded.items, loaded.histories)
     test, train = trial.evaluation_set, trial.task.histories
@@ -76,7 +76,7 @@ def evaluated(data: str, tables: Path, *, quick: bool) -> Evaluated:
     return Evaluated(
         values={each.name: dict(each.values) for each in trial.evaluation.models},
         kinds={each.name: each.kind for each in trial.evaluation.models},
-        keys=[loaded.users[row] for row in test.askers.tolist()],
+        keys=[loaded.users.keys[row] for row in test.askers.tolist()],
         sizes={
             "data": data,
             "users": len(loaded.users),

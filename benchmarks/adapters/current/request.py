@@ -15,10 +15,11 @@ from shortlist.base.threads import one_thread
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.data.world.world import World
-from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.release import load, save
-from shortlist.server.answers import slate_items
-from shortlist.server.engine import Engine
+from shortlist.service.call import Call
+from shortlist.service.requests import RecommendRequest
+from shortlist.service.service import Service
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
@@ -31,11 +32,11 @@ KERNELS = ("encode", "search", "score", "because", "predict")
 
 
 class Adapter:
-    """A server's state without the web: one engine for each ranker's release, all over one store."""
+    """A server without the web: one service for each ranker's release, all over one store."""
 
     def __init__(self) -> None:
         self.store: EventStore
-        self.engines: dict[str, Engine] = {}
+        self.services: dict[str, Service] = {}
 
     def write_world(self, folder: str, users: int, items: int, events: int) -> None:
         """Write the tables that both sides read."""
@@ -44,7 +45,7 @@ class Adapter:
     def prepare(self, world: str, home: str, users: int, quick: bool) -> dict[str, Any]:
         """Ingest, fit, save and load a release for each ranker; post recent events of ``users`` users."""
         system, place = world_system(quick=quick), Home.open(Path(home))
-        ingest(system, place, Path(world), progress=False)
+        ingest(system, place, Path(world))
         data = load_dataset(system, place)
         trained = fit(system, data.items, data.histories)
         releases = Releases(place)
@@ -54,7 +55,7 @@ class Adapter:
         }
         self.store = open_store(place)
         rng = np.random.default_rng(0)
-        sample = [data.users[n] for n in rng.permutation(len(data.users))[:users]]
+        sample = [data.users.keys[n] for n in rng.permutation(len(data.users))[:users]]
         newest = int(data.histories.at.max())
         self.store.accept(
             [
@@ -65,8 +66,8 @@ class Adapter:
         )
         facts = {each.number: each for each in releases.list()}
         for name, number in numbers.items():
-            self.engines[name] = Engine(self.store)
-            self.engines[name].swap(facts[number], load(releases.open(number)))
+            self.services[name] = Service(self.store)
+            self.services[name].activate(facts[number], load(releases.open(number)))
         sizes = {
             "items": len(data.items),
             "users": len(data.users),
@@ -76,16 +77,20 @@ class Adapter:
         return {"sizes": sizes, "users": sample, "rankers": list(numbers)}
 
     def measure(self, ranker: str, users: Sequence[str]) -> dict[str, Any]:
-        """Answer one request of each user: milliseconds, stages [name, milliseconds, candidates], item keys."""
-        engine, times, stages, slates = self.engines[ranker], [], [], []
+        """Answer one request of each user: milliseconds, stages [name, milliseconds, candidates], item keys.
+
+        Counters and exposures, which follow the answer, belong to the CPU time of the call and to no request.
+        """
+        service, times, stages, slates = self.services[ranker], [], [], []
         with one_thread():
             for user in users:
                 start = perf_counter()
-                answer = engine.recommend(user, SLATE)
-                entries = slate_items(answer)
+                call = Call()
+                (slate,) = service.recommend([RecommendRequest(user, SLATE)], call)
                 times.append((perf_counter() - start) * 1000)
-                stages.append([[each.name, each.ms, each.after] for each in answer.slates.stages])
-                slates.append([entry.item for entry in entries])
+                call.finish()
+                stages.append([[each.name, each.ms, each.after] for each in call.stages])
+                slates.append([entry.item for entry in slate.items])
         return {"ms": times, "stages": stages, "slates": slates}
 
     def profile(self, ranker: str, users: Sequence[str]) -> list[list[float]]:
@@ -93,11 +98,12 @@ class Adapter:
 
         The models are wrapped for good: call this last.
         """
-        engine, clock, spent = self.engines[ranker], _Clock(), []
-        pipeline = clock.wrapped(engine.active.pipeline)
+        service, clock, spent = self.services[ranker], _Clock(), []
+        pipeline = clock.wrapped(service.state.view.pipeline)
         with one_thread():
             for user in users:
-                queries = engine._queries(engine.active, user)
+                with service._answering("recommend", Call()) as answering:
+                    _, queries = answering.user_queries([user], [None])
                 clock.seconds, start = 0.0, perf_counter()
                 pipeline.recommend(queries, SLATE)
                 spent.append([(perf_counter() - start) * 1000, clock.seconds * 1000])

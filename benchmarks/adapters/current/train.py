@@ -54,7 +54,9 @@ class Adapter:
 
 def _ndcg(trial: Trial, data: Dataset) -> dict[str, dict[str, float]]:
     """Pipeline -> query -> NDCG@10; a query is named by its user, or by its row where no users are."""
-    keys = [str(data.users[row] if data.users else row) for row in trial.evaluation_set.askers.tolist()]
+    keys = [
+        str(data.users.keys[row] if len(data.users) else row) for row in trial.evaluation_set.askers.tolist()
+    ]
     return {
         model.name: dict(zip(keys, model.values[METRIC].tolist(), strict=True))
         for model in trial.evaluation.models

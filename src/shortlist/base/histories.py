@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -127,6 +127,11 @@ class Histories:
             np.int64
         )
 
+    def last_at(self) -> Moments:
+        """The moment of each row's last event; -1 where a row has none."""
+        ends = np.maximum(self.offsets[1:] - 1, 0)
+        return np.where(self.lengths > 0, self.at[ends] if len(self.at) else -1, -1).astype(np.int64)
+
     def first_context(self) -> AnyArray | None:
         """The context of each row's first event, int16[rows, contexts]; -1 where a row has none."""
         if self.context is None:
@@ -149,6 +154,25 @@ class Histories:
             users,
         )
 
+    def of_users(self, users: AnyArray) -> Histories:
+        """The same rows, each of the user whose key is in ``users``, str[rows]."""
+        return replace(self, users=users)
+
+    @classmethod
+    def stacked(cls, parts: Sequence[Histories]) -> Histories:
+        """The rows of all parts, one after the other. A column that only some have is missing in the others."""
+        if len(parts) == 1:
+            return parts[0]
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate([part.lengths for part in parts]))])
+        flat = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _FLAT}
+        return cls(
+            offsets.astype(np.int64),
+            **flat,
+            available_at=_stacked(parts, "available_at", lambda part: part.at),
+            context=_stacked(parts, "context", _no_context(parts)),
+            users=_stacked(parts, "users", lambda part: np.full(len(part), None, object)),
+        )
+
     def ordered(self, order: AnyArray) -> Histories:
         """The same rows with their events in another order; an event must stay in its row."""
         return self._with(self.offsets, order, self.users)
@@ -157,3 +181,24 @@ class Histories:
         """The same events with ``items`` replaced through ``positions``; those mapped to -1 are left out."""
         moved = replace(self, items=positions[self.items].astype(np.int32))
         return moved.where(moved.items >= 0)
+
+
+_FLAT = ("items", "at", "event", "value")
+
+
+def _no_context(parts: Sequence[Histories]) -> Callable[[Histories], AnyArray]:
+    width = max((part.context.shape[1] for part in parts if part.context is not None), default=0)
+    return lambda part: np.full((len(part.items), width), -1, np.int16)
+
+
+def _stacked(
+    parts: Sequence[Histories], name: str, default: Callable[[Histories], AnyArray]
+) -> AnyArray | None:
+    """An optional column of all parts; None where none of them has it."""
+    columns = [getattr(part, name) for part in parts]
+    if all(column is None for column in columns):
+        return None
+    filled = [
+        default(part) if column is None else column for part, column in zip(parts, columns, strict=True)
+    ]
+    return np.concatenate(filled)

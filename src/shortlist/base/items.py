@@ -15,6 +15,8 @@ from shortlist.base.errors import NotFoundError
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Mask, Picture, Positions, Rows
 
+MAX_CHUNKS = 256  # of a table that grew row by row; beyond, look-ups by position get slow
+HINT_KEYS = 10_000  # that are compared with an unknown key
 PICTURES = pl.List(pl.Binary)  # the type of a picture column: content hashes, nothing else has it
 
 
@@ -60,28 +62,53 @@ class Items:
         self.table, self.pictures = table, pictures
         self.keys: Sequence[str] = table[ITEM].to_list()
         self._positions = {key: position for position, key in enumerate(self.keys)}
+        self._count = len(table)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return self._count
+
+    def with_new_items(self, rows: pl.DataFrame, pictures: Pictures | None = None) -> Items:
+        """The same catalogue and, after its end, items that it does not have yet. Costs as much as the new rows.
+
+        The two share one index of keys; this one goes on without the new items. Only the newest of several
+        catalogues may grow.
+        """
+        assert isinstance(self.keys, list)
+        assert len(self.keys) == self._count, "only the newest catalogue grows"
+        grown = object.__new__(Items)
+        table = pl.concat([self.table, rows])
+        grown.table = table.rechunk() if table.n_chunks() > MAX_CHUNKS else table
+        grown.pictures = pictures or self.pictures
+        for position, key in enumerate(rows[ITEM].to_list(), self._count):
+            self.keys.append(key)
+            self._positions[key] = position
+        grown.keys, grown._positions, grown._count = self.keys, self._positions, len(table)
+        return grown
 
     def position(self, key: str) -> int:
         """The position of the item ``key``; NotFoundError with a hint where there is none."""
-        found = self._positions.get(key)
-        if found is None:
-            raise NotFoundError(f"no item {key!r}: {did_you_mean(key, self.keys[:10_000])}")
-        return found
+        position = self._positions.get(key, self._count)
+        if position >= self._count:
+            raise NotFoundError(f"no item {key!r}: {did_you_mean(key, self.keys[:HINT_KEYS])}")
+        return position
 
     def positions(self, keys: Iterable[str]) -> Positions:
         """Positions of ``keys``; -1 where an item is unknown."""
-        return np.array([self._positions.get(key, -1) for key in keys], dtype=np.int32)
+        positions = np.array([self._positions.get(key, -1) for key in keys], dtype=np.int32)
+        positions[positions >= self._count] = -1  # of a catalogue that has grown since
+        return positions
+
+    def titles(self, positions: AnyArray) -> list[str]:
+        """What to call each item: its ``title`` attribute, else its key."""
+        keys = [self.keys[position] for position in positions.tolist()]
+        if "title" not in self.table.columns or not keys:
+            return keys
+        titles = self.table["title"].gather(positions).to_list()
+        return [key if title is None else str(title) for title, key in zip(titles, keys, strict=True)]
 
     def title(self, position: int) -> str:
-        """What a person calls the item: its ``title`` attribute, else its key."""
-        if "title" in self.table.columns:
-            title = self.table["title"][int(position)]
-            if title is not None:
-                return str(title)
-        return self.keys[position]
+        """What to call the item: its ``title`` attribute, else its key."""
+        return self.titles(np.array([position]))[0]
 
     def words(self, attribute: str) -> CodedColumn:
         """The words of a tags or category attribute; an item without has none."""
@@ -115,10 +142,6 @@ class Items:
         if hash is None or self.pictures is None:
             raise NotFoundError(f"item {self.keys[position]!r} has no picture")
         return self.pictures.read(hash)
-
-    def extended(self, rows: pl.DataFrame) -> Items:
-        """The same catalogue and, after its end, items that it does not have yet."""
-        return Items(pl.concat([self.table, rows]), self.pictures)
 
     def without_pictures(self, positions: Positions) -> Items:
         """The same catalogue, but the given items have none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,10 +50,21 @@ class Queries:
     histories: Histories  # what each row did before it asked
     at: Moments  # int64[rows], the moment each row asks
     context: AnyArray | None = None  # int16[rows, contexts], the word of each, -1 where unsaid
-    search: SearchQuery | None = None  # None: nothing is searched for
+    search: SearchQuery | None = None  # what each row searches for; None: nothing
 
     def __len__(self) -> int:
         return len(self.at)
+
+    def first_items(self, count: int | None) -> Queries:
+        """The same as a component sees them that knows only the first ``count`` items; None: all."""
+        if count is None:
+            return self
+        histories, search = self.histories, self.search
+        if int(histories.items.max(initial=-1)) >= count:
+            histories = histories.where(histories.items < count)
+        if search is not None:
+            search = replace(search, items=np.where(search.items < count, search.items, np.int32(-1)))
+        return replace(self, histories=histories, search=search)
 
     def take(self, rows: AnyArray) -> Queries:
         """The given rows as a batch of their own."""
@@ -133,19 +144,23 @@ class Allowed:
         lengths = np.diff(self.hidden.offsets[first_row : first_row + len(scores) + 1])
         scores[np.repeat(np.arange(len(scores)), lengths), self.hidden.items[span]] = -np.inf
 
+    def take(self, rows: AnyArray) -> Allowed:
+        """The same for the given rows."""
+        return Allowed(self.shared, self.hidden.take(rows))
+
     def among(self, known: Positions, place: Positions) -> Allowed:
         """The same over a part of the catalogue: ``known`` items, ``place`` of each item in it or -1."""
         places = place[self.hidden.items]
         inside = np.concatenate([[0], np.cumsum(places >= 0)])
         return Allowed(self.shared[known], Ragged(inside[self.hidden.offsets], places[places >= 0]))
 
-    def first(self, known: int | None) -> Allowed:
-        """The same over the first ``known`` items of the catalogue; None: all."""
-        if known is None or known >= len(self.shared):
+    def first_items(self, count: int | None) -> Allowed:
+        """The same over the first ``count`` items of the catalogue; None: all."""
+        if count is None or count >= len(self.shared):
             return self
-        old = self.hidden.items < known
+        old = self.hidden.items < count
         counts = np.concatenate([[0], np.cumsum(old)])
-        return Allowed(self.shared[:known], Ragged(counts[self.hidden.offsets], self.hidden.items[old]))
+        return Allowed(self.shared[:count], Ragged(counts[self.hidden.offsets], self.hidden.items[old]))
 
     def keep(self, rows: Rows, items: Positions) -> Mask:
         """Which (row, item) pairs are allowed."""
@@ -165,6 +180,12 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @classmethod
+    def given(cls, rows: Rows, items: Positions, sources: int) -> Candidates:
+        """Candidates that no source retrieved; their scores are 0."""
+        nobody = np.zeros((len(rows), sources), bool)
+        return cls(rows, items, nobody.astype(np.float32), nobody)
 
     def take(self, which: AnyArray) -> Candidates:
         """The candidates at the given places, or of the given mask."""

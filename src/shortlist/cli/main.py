@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from shortlist.base.errors import ShortlistError
+
+if TYPE_CHECKING:
+    from shortlist.service.requests import Crop
 
 app = typer.Typer(
     name="shortlist",
@@ -221,7 +224,7 @@ def serve(system: Which = None, host: Host = "127.0.0.1", port: Port = 8000, wor
 
 @app.command()
 def recommend(
-    user: Annotated[str, typer.Argument(help="The user's key; somebody unknown gets what is popular.")],
+    user: Annotated[str, typer.Argument(help="The user's key; an unknown user gets what is popular.")],
     n: N = 20,
     context: Annotated[
         list[str] | None,
@@ -229,23 +232,25 @@ def recommend(
     ] = None,
     system: Which = None,
 ) -> None:
-    """Show a person's history and the slate that the published release makes for them now."""
-    from shortlist.cli.show import show_person
-    from shortlist.project.ask import Asker
+    """Show a user's history and the slate that the published release makes for them now."""
+    from shortlist.cli.show import HISTORY_SHOWN, show_slate
+    from shortlist.project.local_service import service_of
     from shortlist.project.project import open_home
+    from shortlist.service.requests import HistoryRequest, RecommendRequest
 
-    said = _pairs(context or ())
-    with Asker(open_home(system)) as asker:
-        show_person(out, asker.history(user), asker.recommend(user, n, context=said))
+    request = RecommendRequest(user, n, context=_pairs(context or ()))
+    with service_of(open_home(system)) as service:
+        [slate] = service.recommend([request])
+        show_slate(out, service.history(HistoryRequest(user, HISTORY_SHOWN)), slate)
 
 
 def _pairs(texts: Iterable[str]) -> dict[str, str]:
-    """``name=word`` texts as a mapping."""
+    """``name=value`` texts as a mapping."""
     pairs = [text.partition("=") for text in texts]
-    for name, _, word in pairs:
-        if not (name and word):
-            raise typer.BadParameter(f"{name!r} says nothing: write name=word, as device=mobile")
-    return {name: word for name, _, word in pairs}
+    for name, _, value in pairs:
+        if not (name and value):
+            raise typer.BadParameter(f"{name!r} has no value: write name=value, as device=mobile")
+    return {name: value for name, _, value in pairs}
 
 
 @app.command()
@@ -253,8 +258,8 @@ def search(
     photo: Annotated[
         Path | None, typer.Argument(help="A picture file to search with.", show_default=False)
     ] = None,
-    item: Annotated[str | None, typer.Option(help="An item whose like is looked for.")] = None,
-    words: Annotated[str, typer.Option(help="Words of names and descriptions.")] = "",
+    item: Annotated[str | None, typer.Option(help="An item that others should be like.")] = None,
+    text: Annotated[str, typer.Option(help="Words of names and descriptions.")] = "",
     crop: Annotated[
         str | None, typer.Option(help="The part that is meant: auto, or left,top,right,bottom from 0 to 1.")
     ] = None,
@@ -264,26 +269,32 @@ def search(
     n: N = 20,
     system: Which = None,
 ) -> None:
-    """Find what looks like a photo or an item, or says some words, in the published release."""
+    """Find what looks like a photo or an item, or has some words, in the published release."""
     from shortlist.base.errors import NotFoundError
-    from shortlist.cli.show import show_found
-    from shortlist.project.ask import Asker
+    from shortlist.cli.show import show_results
+    from shortlist.project.local_service import service_of
     from shortlist.project.project import open_home
+    from shortlist.service.requests import SearchRequest
 
-    part: tuple[float, ...] | Literal["auto"] | None = None
-    if crop is not None:
-        try:
-            part = "auto" if crop == "auto" else tuple(float(side) for side in crop.split(","))
-        except ValueError:
-            raise typer.BadParameter(
-                f"{crop!r} is neither auto nor four numbers such as 0.1,0.1,0.9,0.9"
-            ) from None
     if photo is not None and not photo.is_file():
         raise NotFoundError(f"no picture file {str(photo)!r}")
     picture = photo.read_bytes() if photo is not None else None
-    with Asker(open_home(system)) as asker:
-        asked = {"item": item, "words": words, "crop": part, "where": _pairs(where or ())}
-        show_found(out, asker.search(n, picture=picture, **asked))  # type: ignore[arg-type]
+    request = SearchRequest(picture, item, text, _crop(crop), n, _pairs(where or ()) or None)
+    with service_of(open_home(system)) as service:
+        [results] = service.search([request])
+        show_results(out, results)
+
+
+def _crop(text: str | None) -> Crop | None:
+    if text is None or text == "auto":
+        return text  # type: ignore[return-value]
+    try:
+        left, top, right, bottom = (float(side) for side in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither auto nor four numbers such as 0.1,0.1,0.9,0.9"
+        ) from None
+    return left, top, right, bottom
 
 
 @app.command()
@@ -293,13 +304,14 @@ def explain(
     n: N = 20,
     system: Which = None,
 ) -> None:
-    """Say why an item is in a person's slate, or why not."""
+    """Say why an item is in a user's slate, or why not."""
     from shortlist.cli.show import show_explanations
-    from shortlist.project.ask import Asker
+    from shortlist.project.local_service import service_of
     from shortlist.project.project import open_home
+    from shortlist.service.requests import ExplainRequest
 
-    with Asker(open_home(system)) as asker:
-        show_explanations(out, asker.explain(user, items, n))
+    with service_of(open_home(system)) as service:
+        show_explanations(out, service.explain(ExplainRequest(user, [*items], n)))
 
 
 @app.command()
@@ -317,6 +329,8 @@ def up(file: File, host: Host = "127.0.0.1", port: Port = 8000) -> None:
 def main() -> None:
     """Run the command line; an error that its user can mend is one message and exit status 1."""
     try:
+        import shortlist.base.platform  # noqa: F401  # refuses where no command can work
+
         app()
     except ShortlistError as error:
         err.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,10 +17,12 @@ from shortlist.evaluation.report.terminal import show
 from shortlist.features.feast_export import Exported
 from shortlist.features.parity import Parity
 from shortlist.features.table import Column
+from shortlist.service.answers import Explanations, SearchResults, Slate, StageTrace, UserHistory
 from shortlist.storage.home import Home
 from shortlist.storage.releases import ReleaseFacts
 
 BAR = 24  # cells of the longest bar
+HISTORY_SHOWN = 8  # newest events of a user
 CONTRIBUTIONS = 6  # features named for each objective
 
 
@@ -76,11 +77,11 @@ def show_feast_export(out: Console, exported: Exported, folder: Path) -> None:
 
 
 def show_ingest(out: Console, report: IngestReport, home: Home) -> None:
-    """What was read, and what was put aside."""
+    """What was read, and what was quarantined."""
     for line in str(report).splitlines():
         out.print(f"  {escape(line)}", soft_wrap=True)
     if report.quarantined or any(each.quarantined for each in report.pictures):
-        out.print(f"  [yellow]what was put aside is in {home.quarantine}[/yellow]", soft_wrap=True)
+        out.print(f"  [yellow]rejected rows are in {home.quarantine}[/yellow]", soft_wrap=True)
 
 
 def show_evaluation(out: Console, evaluation: Evaluation, home: Home) -> None:
@@ -111,72 +112,70 @@ def show_releases(out: Console, releases: Sequence[ReleaseFacts], current: int |
     out.print(table)
 
 
-def show_person(out: Console, history: Mapping[str, Any], slate: Mapping[str, Any]) -> None:
-    """Somebody's newest events by title, their slate with reasons, and how the request went."""
-    out.print(f"[bold]user {escape(str(slate['user']))}[/bold] did {history['total']:,} things; lately:")
-    for event in history["events"]:
-        value = "" if event["value"] is None else f" {event['value']:g}"
-        out.print(
-            f"  [dim]{event['at'][:10]}[/dim]  {escape(event['title'])} [dim]{event['event']}{value}[/dim]"
-        )
-    if not history["events"]:
-        out.print("  [dim]nothing yet: somebody new gets what is popular[/dim]")
-    out.print(
-        f"\n[bold]their slate now[/bold] [dim](release {slate['release']}, {slate['took_ms']:.1f} ms)[/dim]"
-    )
+def show_slate(out: Console, history: UserHistory, slate: Slate) -> None:
+    """The user's newest events by title, their slate with reasons, and what was degraded."""
+    out.print(f"[bold]user {escape(str(slate.user))}[/bold] has {history.total:,} events, the newest:")
+    for event in history.events:
+        value = "" if event.value is None else f" {event.value:g}"
+        out.print(f"  [dim]{event.at:%Y-%m-%d}[/dim]  {escape(event.title)} [dim]{event.event}{value}[/dim]")
+    if not history.events:
+        out.print("  [dim]none yet: a new user gets what is popular[/dim]")
+    out.print(f"\n[bold]their slate now[/bold] [dim](release {slate.release}, {slate.took_ms:.1f} ms)[/dim]")
     table = Table(box=None, show_header=False, pad_edge=True)
-    for entry in slate["items"]:
-        chances = "  ".join(f"{name} {p:.0%}" for name, p in entry["probabilities"].items())
-        table.add_row(
-            str(entry["position"]), escape(entry["title"]), f"[dim]{escape(entry['reason'])}[/dim]", chances
-        )
+    for entry in slate.items:
+        chances = "  ".join(f"{name} {p:.0%}" for name, p in entry.probabilities.items())
+        table.add_row(str(entry.position), escape(entry.title), f"[dim]{escape(entry.reason)}[/dim]", chances)
     out.print(table)
-    for note in slate["degraded"]:
-        out.print(f"  [yellow]degraded: {escape(note)}[/yellow]")
+    _show_degraded(out, slate.degraded)
 
 
-def show_found(out: Console, found: Mapping[str, Any]) -> None:
-    """What a search found, with scores and reasons, and how it went."""
+def show_results(out: Console, results: SearchResults) -> None:
+    """What a search retrieved, with scores and reasons, and how it went."""
+    count = len(results.items)
     out.print(
-        f"[bold]{len(found['items'])} found[/bold] [dim](release {found['release']}, {found['took_ms']:.1f} ms)[/dim]"
+        f"[bold]{count} result{'s' * (count != 1)}[/bold] "
+        f"[dim](release {results.release}, {results.took_ms:.1f} ms)[/dim]"
     )
     table = Table(box=None, show_header=False, pad_edge=True)
-    for entry in found["items"]:
-        scores = "  ".join(f"{name} {score:.2f}" for name, score in entry["scores"].items() if score)
-        chances = "  ".join(f"{name} {p:.0%}" for name, p in entry["probabilities"].items())
+    for entry in results.items:
+        scores = "  ".join(f"{name} {score:.2f}" for name, score in entry.scores.items() if score)
+        chances = "  ".join(f"{name} {p:.0%}" for name, p in entry.probabilities.items())
         table.add_row(
-            str(entry["position"]),
-            escape(entry["title"]),
-            f"[dim]{escape(entry['reason'])}[/dim]",
+            str(entry.position),
+            escape(entry.title),
+            f"[dim]{escape(entry.reason)}[/dim]",
             f"{scores}  {chances}",
-            f"[dim]{escape(entry['item'])}[/dim]",
+            f"[dim]{escape(entry.item)}[/dim]",
         )
     out.print(table)
-    read = {"stage": "read", "before": 0, "after": 0, "ms": found["decode_ms"]}
-    show_stages(out, [*([read] if found["decode_ms"] else []), *found["stages"]])
-    for note in found["degraded"]:
+    show_stages(out, results.stages)
+    _show_degraded(out, results.degraded)
+
+
+def _show_degraded(out: Console, degraded: Sequence[str]) -> None:
+    for note in degraded:
         out.print(f"  [yellow]degraded: {escape(note)}[/yellow]")
 
 
-def show_stages(out: Console, stages: Sequence[Mapping[str, Any]]) -> None:
+def show_stages(out: Console, stages: Sequence[StageTrace]) -> None:
     """Where the milliseconds of a request went."""
-    longest = max((stage["ms"] for stage in stages), default=0) or 1
+    longest = max((stage.ms for stage in stages), default=0) or 1
     out.print("\n[bold]the request, stage by stage[/bold]")
     for stage in stages:
-        bar = "━" * max(1, round(BAR * stage["ms"] / longest))
-        flow = f"{stage['before']} → {stage['after']}"
-        out.print(f"  {stage['stage']:<9} {flow:>11}  {stage['ms']:6.2f} ms [blue]{bar}[/blue]")
+        bar = "━" * max(1, round(BAR * stage.ms / longest))
+        flow = f"{stage.before} → {stage.after}" if stage.before or stage.after else ""
+        out.print(f"  {stage.stage:<12} {flow:>11}  {stage.ms:6.2f} ms [blue]{bar}[/blue]")
 
 
-def show_explanations(out: Console, explanations: Sequence[Mapping[str, Any]]) -> None:
+def show_explanations(out: Console, explanations: Explanations) -> None:
     """The sentence of each item, and what spoke for and against it."""
-    for each in explanations:
-        out.print(f"\n{escape(each['sentence'])}", soft_wrap=True)
-        for objective, parts in each["contributions"].items():
-            most = list(parts.items())[:CONTRIBUTIONS]
-            longest = max((abs(value) for _, value in most), default=0) or 1
+    for each in explanations.items:
+        out.print(f"\n{escape(each.sentence)}", soft_wrap=True)
+        for objective, parts in each.contributions.items():
+            largest = list(parts.items())[:CONTRIBUTIONS]
+            longest = max((abs(value) for _, value in largest), default=0) or 1
             out.print(f"  [dim]{objective}[/dim]")
-            for name, value in most:
+            for name, value in largest:
                 colour = "green" if value > 0 else "red"
                 bar = "━" * max(1, round(BAR * abs(value) / longest))
                 out.print(f"    {name:<28} {value:+.2f} [{colour}]{bar}[/{colour}]")

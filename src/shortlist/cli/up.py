@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+import msgspec
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from shortlist.cli.show import show_evaluation, show_ingest, show_person, show_problems, show_stages
+from shortlist.cli.show import (
+    HISTORY_SHOWN,
+    show_evaluation,
+    show_ingest,
+    show_problems,
+    show_slate,
+    show_stages,
+)
 from shortlist.cli.steps import Steps
 from shortlist.data.dataset import Dataset
 from shortlist.project import verbs
-from shortlist.project.ask import HISTORY
 from shortlist.project.project import open_project
 from shortlist.server.server import running
+from shortlist.service.answers import Explanations, Slate, UserHistory
 
-TYPICAL = 40  # events of the person whom the story is about, about
+T = TypeVar("T")
+
+TYPICAL_HISTORY = 40  # events, about, of the user whom the requests are for
 SLATE = 10
 
 
@@ -55,20 +64,20 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
 
 
 def _show_requests(out: Console, url: str, data: Dataset) -> None:
-    """Somebody's slate; then they do something, and the next slate knows."""
+    """A user's slate, where its time went, and why its first item is there."""
     lengths = data.histories.lengths
-    user = data.users[int(np.argmin(np.abs(lengths - TYPICAL)))]
-    history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY}"
+    user = data.users.keys[int(np.argmin(np.abs(lengths - TYPICAL_HISTORY)))]
+    history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY_SHOWN}"
     ask = f"{url}/v1/recommend?user={quote(user)}&n={SLATE}&trace=true"
-    _call(ask)  # the first request of a process pays for pages that are not in memory yet
-    slate = _call(ask)
-    show_person(out, _call(history), slate)
-    show_stages(out, slate["stages"])
+    _call(ask, Slate)  # the first request of a process pays for pages that are not in memory yet
+    slate = _call(ask, Slate)
+    show_slate(out, _call(history, UserHistory), slate)
+    show_stages(out, slate.stages or [])
     out.print(f"\n[dim]curl '{ask}'[/dim]", soft_wrap=True)
-    if slate["items"]:
-        first = slate["items"][0]
-        [reason] = _call(f"{url}/v1/explain", {"user": user, "items": [first["item"]]})["items"]
-        out.print(f"\n[bold]why the first?[/bold] {escape(reason['sentence'])}", soft_wrap=True)
+    if slate.items:
+        question = {"user": user, "items": [slate.items[0].item]}
+        [reason] = _call(f"{url}/v1/explain", Explanations, question).items
+        out.print(f"\n[bold]why the first?[/bold] {escape(reason.sentence)}", soft_wrap=True)
 
 
 def _stay(out: Console, url: str) -> None:
@@ -82,8 +91,8 @@ def _stay(out: Console, url: str) -> None:
         out.print("\nstopped; everything is kept: `shortlist serve` goes on from here")
 
 
-def _call(url: str, body: dict[str, Any] | None = None) -> Any:
-    content = None if body is None else json.dumps(body).encode()
+def _call(url: str, kind: type[T], body: dict[str, Any] | None = None) -> T:
+    content = None if body is None else msgspec.json.encode(body)
     request = Request(url, content, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+        return msgspec.json.decode(answer.read(), type=kind)

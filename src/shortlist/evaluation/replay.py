@@ -14,7 +14,8 @@ from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Rows
 from shortlist.evaluation.evaluated_model import Latency
 from shortlist.evaluation.evaluation import Ceiling
-from shortlist.pipeline.path import AT_ONCE, Pipeline, allow, merge
+from shortlist.pipeline.path import allow, merge
+from shortlist.pipeline.pipeline import QUERY_BLOCK, Pipeline
 
 DEPTH = 20  # how far down slates are judged
 WARM = 20  # requests before the clock counts
@@ -40,8 +41,8 @@ def evaluation_set(
     keys = np.unique(right.rows * count + right.items)
     rows, items = keys // count, (keys % count).astype(np.int32)
     keep = np.zeros(len(keys), bool)
-    for first in range(0, len(right.offsets) - 1, AT_ONCE):
-        block = np.arange(first, min(first + AT_ONCE, len(right.offsets) - 1))
+    for first in range(0, len(right.offsets) - 1, QUERY_BLOCK):
+        block = np.arange(first, min(first + QUERY_BLOCK, len(right.offsets) - 1))
         state = pipeline.run_until(queries(block), 1, until=allow)
         span = slice(*np.searchsorted(rows, [first, first + len(block)]))
         keep[span] = state.allowed.keep(rows[span] - first, items[span])
@@ -80,8 +81,8 @@ def ceilings(
     """How much of the truth each source retrieves, and all of them together."""
     blocks: list[list[Retrieved]] = []
     with one_thread():
-        for first in range(0, len(evaluation_set.askers), AT_ONCE):
-            rows = np.arange(first, min(first + AT_ONCE, len(evaluation_set.askers)))
+        for first in range(0, len(evaluation_set.askers), QUERY_BLOCK):
+            rows = np.arange(first, min(first + QUERY_BLOCK, len(evaluation_set.askers)))
             state = pipeline.run_until(evaluation_set.queries.take(rows), 1, until=merge)
             found = [state.retrieved[place] for place in range(len(pipeline.sources))]
             found.append(Retrieved(state.candidates.rows, state.candidates.items, state.values))

@@ -1,4 +1,4 @@
-"""Why this, and why not that: the request path run once more, with its work left on the table."""
+"""Why this, and why not that: the request path run once more, with the state of its stages kept."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any, cast
 import numpy as np
 
 from shortlist.base.queries import Candidates, Queries
-from shortlist.base.types import Mask, Positions
+from shortlist.base.types import AnyArray, Mask, Positions
 from shortlist.pipeline.explanation import Explanation
-from shortlist.pipeline.path import PathState, Pipeline, arrange, hydrate, rank
+from shortlist.pipeline.path import arrange, hydrate, rank
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.state import Eligibility, PathState
 from shortlist.rules.where import where_mask
 from shortlist.system.contracts import ExplainsPredictions
 
-TOLD = 3  # contributions named in the sentence
+SENTENCE_CONTRIBUTIONS = 3  # features that the sentence names for each objective
 
 
 def explain(
@@ -26,78 +28,85 @@ def explain(
     where: Mapping[str, Any] | None = None,
     live: Mask | None = None,
 ) -> list[Explanation]:
-    """What the path knows about each of ``items`` for the one query in ``queries`` and a slate of ``n``.
+    """How each of ``items`` fares on the path, for the one query in ``queries`` and a slate of ``n``.
 
-    Works for any item: what was never retrieved or was dropped is scored all the same.
+    Works for any item: one that was not retrieved, or was dropped, is scored all the same. Without sources there is
+    no slate, and the explanation is of the prediction alone.
     """
-    shared = pipeline.shared(where, live)
-    ranked = pipeline.run_until(queries, n, until=rank, shared=shared)
-    arranged = pipeline.run_until(queries, n, until=arrange, shared=shared)
-    own = PathState(queries, n, shared, encoded=ranked.encoded)
-    found = np.zeros((len(items), len(pipeline.sources)), bool)
-    own.candidates = Candidates(np.zeros(len(items), np.int64), items, found.astype(np.float32), found)
+    eligibility = Eligibility(live, where)
+    ranked = arranged = PathState(queries, n, eligibility)
+    if pipeline.sources:
+        ranked = pipeline.run_until(queries, n, until=rank, eligibility=eligibility)
+        arranged = pipeline.run_until(queries, n, until=arrange, eligibility=eligibility)
+    own = PathState(queries, n, eligibility, encoded=ranked.encoded)
+    own.candidates = Candidates.given(np.zeros(len(items), np.int64), items, len(pipeline.sources))
     hydrate(pipeline, own)
-    model = pipeline.ranker
-    inputs, explainer = own.inputs, cast(object, model)
-    if model is not None and inputs is not None:
+    inputs, model = own.inputs, pipeline.ranker
+    probabilities = np.zeros((len(items), 0), np.float32)
+    contributions = None
+    if inputs is not None and model is not None:
         probabilities = model.predict(inputs)
-    else:
-        probabilities = np.zeros((len(items), 0), np.float32)
-    contributions = (
-        explainer.contributions(inputs)
-        if inputs is not None and isinstance(explainer, ExplainsPredictions)
-        else None
-    )
+        explainer = cast(object, model)
+        if isinstance(explainer, ExplainsPredictions):
+            contributions = explainer.contributions(inputs)
     explanations = []
     for i, item in enumerate(items.tolist()):
-        parts = {}
-        if contributions is not None:
-            for o, objective in enumerate(pipeline.objectives):
-                pairs = zip(pipeline.features.names, contributions[i, o].tolist(), strict=True)
-                parts[objective] = dict(sorted(pairs, key=lambda pair: -abs(pair[1])))
-        facts = {
+        facts: dict[str, Any] = {
             "item": pipeline.items.keys[item],
             "title": pipeline.items.title(item),
-            "place": _place(arranged, item),
-            "ranked": _place(ranked, item),
-            "found": _found(pipeline, ranked, item),
+            "position": _position(arranged, item),
+            "position_by_value": _position(ranked, item),
+            "retrieved_by": _retrieved_by(pipeline, ranked, item),
             "scores": _named([s.name for s in pipeline.sources], own.candidates.scores[i]),
-            "dropped": _dropped(pipeline, queries, item, where, live),
+            "filtered_by": _filtered_by(pipeline, queries, item, where, live),
             "probabilities": _named(pipeline.objectives, probabilities[i]) if model else {},
             "value": float(probabilities[i] @ pipeline.weights) if model else None,
             "features": _named(inputs.names, inputs.numeric[i]) if inputs is not None else {},
-            "contributions": parts,
+            "contributions": {}
+            if contributions is None
+            else _largest_first(pipeline.objectives, pipeline.features.names, contributions[i]),
         }
-        explanations.append(Explanation(**facts, sentence=_sentence(facts, n)))
+        explanations.append(Explanation(**facts, sentence=_sentence(pipeline, facts, n)))
     return explanations
 
 
-def _named(names: Any, values: Any) -> dict[str, Any]:
+def _named(names: Any, values: AnyArray) -> dict[str, float | None]:
     """Values by name, NaN as None."""
     pairs = zip(names, np.asarray(values, np.float64).tolist(), strict=True)
     return {name: None if value != value else value for name, value in pairs}  # noqa: PLR0124
 
 
-def _place(state: PathState, item: int) -> int | None:
-    places = np.flatnonzero(state.candidates.items == item)
-    return int(places[0]) + 1 if len(places) else None
+def _largest_first(
+    objectives: tuple[str, ...], features: list[str], contributions: AnyArray
+) -> dict[str, dict[str, float]]:
+    """Objective to feature to log-odds, from float32[objectives, features]."""
+    parts = {}
+    for objective, row in zip(objectives, contributions.tolist(), strict=True):
+        pairs = zip(features, row, strict=True)
+        parts[objective] = dict(sorted(pairs, key=lambda pair: -abs(pair[1])))
+    return parts
 
 
-def _found(pipeline: Pipeline, state: PathState, item: int) -> dict[str, int]:
+def _position(state: PathState, item: int) -> int | None:
+    positions = np.flatnonzero(state.candidates.items == item)
+    return int(positions[0]) + 1 if len(positions) else None
+
+
+def _retrieved_by(pipeline: Pipeline, state: PathState, item: int) -> dict[str, int]:
     ranks = {}
-    for place, found in state.retrieved.items():
-        at = np.flatnonzero(found.items == item)
+    for place, retrieved in state.retrieved.items():
+        at = np.flatnonzero(retrieved.items == item)
         if len(at):
             ranks[pipeline.sources[place].name] = int(at[0]) + 1
     return ranks
 
 
-def _dropped(
+def _filtered_by(
     pipeline: Pipeline, queries: Queries, item: int, where: Mapping[str, Any] | None, live: Mask | None
 ) -> list[str]:
     reasons = []
     if live is not None and not live[item]:
-        reasons.append("not in the catalogue any more")
+        reasons.append("deleted from the catalogue")
     if where and not where_mask(where, pipeline.items)[item]:
         reasons.append("not what the request asked for")
     for each in pipeline.filters:
@@ -107,25 +116,29 @@ def _dropped(
     return reasons
 
 
-def _sentence(facts: Mapping[str, Any], n: int) -> str:
-    title, found = facts["title"], facts["found"]
-    if facts["dropped"]:
-        return f"{title} is left out: {', '.join(facts['dropped'])}."
-    if facts["ranked"] is None:
-        return f"{title} is not in the slate: no source found it among its best."
-    by = (
-        ", ".join(f"{name} (its no. {rank_})" for name, rank_ in found.items())
-        or "nobody; it fills up by popularity"
-    )
-    story = f"Found by {by}; "
-    story += f"place {facts['ranked']} by value"
-    if facts["place"] is None:
-        story = f"{title} is not in the first {n}. " + story
-    elif facts["place"] != facts["ranked"]:
-        story = f"{title} is no. {facts['place']}. " + story + f", moved to {facts['place']} by the order"
+def _sentence(pipeline: Pipeline, facts: Mapping[str, Any], n: int) -> str:
+    title = facts["title"]
+    if facts["filtered_by"]:
+        return f"{title} is left out: {', '.join(facts['filtered_by'])}."
+    if not pipeline.sources:
+        story = f"{title} is in no slate, since this System has no sources"
+    elif facts["position_by_value"] is None:
+        return f"{title} is not in the slate: no source retrieved it."
     else:
-        story = f"{title} is no. {facts['place']}. " + story
+        story = _way(title, facts, n)
     for objective, parts in facts["contributions"].items():
-        most = ", ".join(f"{name} {value:+.2f}" for name, value in list(parts.items())[:TOLD])
-        story += f". {objective} {facts['probabilities'][objective]:.1%}, mostly {most}"
+        largest = [f"{name} {value:+.2f}" for name, value in list(parts.items())[:SENTENCE_CONTRIBUTIONS]]
+        story += f". {objective} {facts['probabilities'][objective]:.1%}, mostly {', '.join(largest)}"
     return story + "."
+
+
+def _way(title: str, facts: Mapping[str, Any], n: int) -> str:
+    """Where the item is in the slate, and how it came there."""
+    position, by_value = facts["position"], facts["position_by_value"]
+    sources = ", ".join(f"{name} (its no. {rank})" for name, rank in facts["retrieved_by"].items())
+    story = f"Retrieved by {sources}" if sources else "Filled in by popularity"
+    story += f"; no. {by_value} by value"
+    if position is None:
+        return f"{title} is not in the first {n}. {story}"
+    moved = f", moved to {position} by the order" if position != by_value else ""
+    return f"{title} is no. {position}. {story}{moved}"

@@ -11,14 +11,14 @@ class Explanation:
 
     item: str
     title: str
-    place: int | None  # in the slate, from 1; None: not in it
+    position: int | None  # in the slate, from 1; None: not in it
     sentence: str  # the whole story in words
-    found: dict[str, int] = field(default_factory=dict)  # source -> its rank of the item, from 1
-    scores: dict[str, float] = field(default_factory=dict)  # source -> its score of the item
-    dropped: list[str] = field(default_factory=list)  # reasons of the filters that drop it
-    probabilities: dict[str, float] = field(default_factory=dict)  # objective -> probability
+    retrieved_by: dict[str, int] = field(default_factory=dict)  # source -> its rank of the item, from 1
+    scores: dict[str, float | None] = field(default_factory=dict)  # source -> its score of the item
+    filtered_by: list[str] = field(default_factory=list)  # reasons of the filters that drop it
+    probabilities: dict[str, float | None] = field(default_factory=dict)  # objective -> probability
     value: float | None = None
-    ranked: int | None = None  # place by value alone, before order moved it, from 1
+    position_by_value: int | None = None  # before the order moved it, from 1
     features: dict[str, float | None] = field(default_factory=dict)
     contributions: dict[str, dict[str, float]] = field(
         default_factory=dict

@@ -8,7 +8,8 @@
     features/         the definitions and the constants they learned
     sources/NAME/     each fitted source
     ranker/           the fitted ranker, if there is one
-    histories/        what each user did up to here, and users.parquet with their keys
+    users.parquet     users with their attributes, in the order of the rows of the histories
+    histories/        what each user did up to here
 
 Classes are found by their import path, which must lead to the contract they claim.
 """
@@ -23,18 +24,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from shortlist.base.columns import USER
 from shortlist.base.errors import ReleaseError
 from shortlist.base.files import load_array, read_json, save_arrays, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
+from shortlist.base.users import Users
 from shortlist.features.features import Features
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.system.contracts import Filter, FittedRanker, FittedSource, Order
 from shortlist.system.knobs import from_data, load_class, path_of, to_data
 from shortlist.system.system import System
 
-FORMAT = 1
+FORMAT = 2  # 2: the field's words, users with attributes
 HISTORY = ("offsets", "items", "at", "event", "value")
 OPTIONAL = ("available_at", "context")  # columns of histories that need not be there
 
@@ -44,7 +46,7 @@ class Release:
     """A pipeline together with the histories it was learned from."""
 
     pipeline: Pipeline
-    users: dict[str, int]  # key -> row of the histories
+    users: Users  # in the order of the rows of the histories
     histories: Histories
     watermark: int  # the store's sequence up to which accepted events are inside the histories
     filters: tuple[Filter, ...] = ()  # as they were declared
@@ -54,19 +56,30 @@ class Release:
         """The same over ``items``, the catalogue with more at its end."""
         filters = tuple(each.fit(items) for each in self.filters)
         order = tuple(each.fit(items) for each in self.order)
-        return replace(self, pipeline=self.pipeline.with_new_items(items, self.histories, filters, order))
+        return replace(self, pipeline=self.pipeline.with_new_items(items, filters, order))
 
     def history(self, user: str) -> Histories:
-        """What ``user`` did up to the watermark, one row; empty for somebody new."""
-        row = self.users.get(user)
-        return Histories.empty(1) if row is None else self.histories.take(np.array([row]))
+        """What ``user`` did up to the watermark, one row; empty for a user without events."""
+        row = self.users.position(user)
+        return self.histories.take(np.array([row])) if 0 <= row < len(self.histories) else Histories.empty(1)
+
+    def histories_of(self, users: Sequence[str]) -> Histories:
+        """What each of ``users`` did up to the watermark, one row each."""
+        rows = self.users.positions(users)
+        known = (rows >= 0) & (rows < len(self.histories))
+        taken = (
+            self.histories.take(np.where(known, rows, 0))
+            if len(self.histories)
+            else Histories.empty(len(rows))
+        )
+        return taken if known.all() else taken.where(np.repeat(known, taken.lengths))
 
 
 def save(
     folder: Path,
     system: System,
     pipeline: Pipeline,
-    users: Sequence[str],
+    users: Users,
     histories: Histories,
     watermark: int,
 ) -> None:
@@ -97,9 +110,7 @@ def save(
     save_arrays(
         folder / "histories", **{name: column for name, column in columns.items() if column is not None}
     )
-    pl.DataFrame({USER: list(users)}, schema={USER: pl.String}).write_parquet(
-        folder / "histories" / "users.parquet"
-    )
+    users.table.write_parquet(folder / "users.parquet")
 
 
 def load(folder: Path) -> Release:
@@ -110,9 +121,14 @@ def load(folder: Path) -> Release:
         raise ReleaseError(f"{folder} is no release: it has no pipeline.json") from error
     if facts["format"] > FORMAT:
         raise ReleaseError(
-            f"{folder} has format {facts['format']}, this Shortlist reads up to {FORMAT}: upgrade it"
+            f"{folder} has format {facts['format']}, this Shortlist reads {FORMAT}: upgrade it"
+        )
+    if facts["format"] < FORMAT:
+        raise ReleaseError(
+            f"{folder} has format {facts['format']} of an older Shortlist, this one reads {FORMAT}: train again"
         )
     items = Items(pl.read_parquet(folder / "items.parquet"))
+    users = Users(pl.read_parquet(folder / "users.parquet"))
     filters = tuple(from_data(each, Filter) for each in facts["filters"])
     order = tuple(from_data(each, Order) for each in facts["order"])
     there = [name for name in OPTIONAL if (folder / "histories" / f"{name}.npy").exists()]
@@ -131,14 +147,12 @@ def load(folder: Path) -> Release:
             for s in facts["sources"]
         ),
         popular=load_array(folder / "popular", "items"),
-        features=Features.load(folder / "features", items, histories),
+        features=Features.load(folder / "features", items, users, histories),
         ranker=load_class(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
         filters=tuple(each.fit(items) for each in filters),
         order=tuple(each.fit(items) for each in order),
     )
-    users = pl.read_parquet(folder / "histories" / "users.parquet")[USER].to_list()
-    rows = {user: row for row, user in enumerate(users)}
-    return Release(pipeline, rows, histories, facts["watermark"], filters, order)
+    return Release(pipeline, users, histories, facts["watermark"], filters, order)
 
 
 def _made(folder: Path) -> Path:

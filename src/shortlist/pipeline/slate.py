@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shortlist.base.types import Floats, Mask, Positions, Rows
+
+if TYPE_CHECKING:
+    from shortlist.pipeline.state import PathState
+
+_COLUMNS = ("rows", "items", "values", "probabilities", "retrieved_by", "scores", "because")
 
 
 @dataclass(frozen=True)
@@ -35,28 +41,39 @@ class Slates:
     stages: tuple[Stage, ...]
     degraded: tuple[str, ...]  # what was left out, and why; empty when all went well
 
+    @classmethod
+    def from_state(cls, state: PathState, first_row: int = 0) -> Slates:
+        """What the path made of a block of queries that begins at ``first_row`` of its batch."""
+        kept = state.candidates
+        return cls(
+            rows=kept.rows + first_row,
+            items=kept.items,
+            values=state.values,
+            probabilities=state.probabilities,
+            retrieved_by=kept.retrieved_by,
+            scores=kept.scores,
+            because=np.full(len(kept), -1, np.int32) if state.because is None else state.because,
+            reasons=state.reasons or ("",) * len(kept),
+            stages=tuple(state.trace),
+            degraded=tuple(state.degraded),
+        )
+
     def row(self, row: int) -> Slates:
         """The slate of one row, as a batch of one."""
         span = slice(*np.searchsorted(self.rows, [row, row + 1]))
-        return Slates(
-            np.zeros_like(self.rows[span]),
-            self.items[span],
-            self.values[span],
-            self.probabilities[span],
-            self.retrieved_by[span],
-            self.scores[span],
-            self.because[span],
-            self.reasons[span],
-            self.stages,
-            self.degraded,
-        )
+        parts = {name: getattr(self, name)[span] for name in _COLUMNS}
+        parts["rows"] = np.zeros_like(parts["rows"])
+        return Slates(**parts, reasons=self.reasons[span], stages=self.stages, degraded=self.degraded)
+
+    def split(self, rows: int) -> list[Slates]:
+        """The slate of each of the batch's ``rows`` rows, as batches of one."""
+        return [self] if rows == 1 else [self.row(row) for row in range(rows)]
 
     @classmethod
     def joined(cls, blocks: Sequence[Slates]) -> Slates:
         """Blocks of rows one after the other; their stages added up."""
         if len(blocks) == 1:
             return blocks[0]
-        columns = ("rows", "items", "values", "probabilities", "retrieved_by", "scores", "because")
         stages = tuple(
             Stage(
                 same[0].name, sum(s.before for s in same), sum(s.after for s in same), sum(s.ms for s in same)
@@ -64,6 +81,6 @@ class Slates:
             for same in zip(*(block.stages for block in blocks), strict=True)
         )
         degraded = tuple(dict.fromkeys(note for block in blocks for note in block.degraded))
-        parts = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in columns}
-        said = tuple(phrase for block in blocks for phrase in block.reasons)
-        return cls(**parts, reasons=said, stages=stages, degraded=degraded)
+        parts = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in _COLUMNS}
+        reasons = tuple(reason for block in blocks for reason in block.reasons)
+        return cls(**parts, reasons=reasons, stages=stages, degraded=degraded)

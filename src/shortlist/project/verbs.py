@@ -22,7 +22,6 @@ from shortlist.data.ingest.ingest import ingest as ingest_data
 from shortlist.data.log.retention import Dropped, drop_before
 from shortlist.evaluation.evaluation import Evaluation, to_json
 from shortlist.evaluation.report.page import write_html
-from shortlist.features.feast import must_be_applied
 from shortlist.features.feast_export import Exported, export
 from shortlist.features.features import Features
 from shortlist.features.parity import Parity, compare
@@ -31,8 +30,9 @@ from shortlist.pipeline.release import save
 from shortlist.project.project import Project, opened
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
-from shortlist.storage.training_lease import held, lowest_held
-from shortlist.system.feast import FeastView
+from shortlist.storage.training_lease import lowest_lease, training_lease
+from shortlist.system.contracts import TrainingData
+from shortlist.system.system import System
 from shortlist.training.evaluate import Trial
 from shortlist.training.evaluate import evaluate as evaluate_system
 from shortlist.training.fit import Tell, fit
@@ -42,11 +42,8 @@ from shortlist.training.gallery import gallery
 def check(project: Project) -> list[Problem]:
     """Everything in which the declaration and the data disagree."""
     problems = check_data(project.system, project.root)
-    try:
-        must_be_applied(project.system.features)
-    except DeclarationError as error:
-        problems += [Problem(severity="error", file="features", message=told) for told in error.problems]
-    return problems
+    external = [each for definition in project.system.features for each in definition.external_problems()]
+    return problems + [Problem(severity="error", file="features", message=each) for each in external]
 
 
 def ingest(project: Project) -> IngestReport:
@@ -58,7 +55,7 @@ def dataset(project: Project) -> tuple[Dataset, int]:
     """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
     with learning(project.home), project.store() as store:
         log, watermark = whole_log(project.home, store)
-        return load_dataset(project.system, project.home, log, store.arrivals()), watermark
+        return load_dataset(project.system, project.home, log, store.added_items()), watermark
 
 
 @contextmanager
@@ -66,7 +63,7 @@ def learning(home: Home) -> Iterator[None]:
     """While inside, no compaction lets go of what a release needs that is learned from the log as it is now."""
     with opened(home) as store:
         watermark = store.sequence()
-    with held(home, watermark):
+    with training_lease(home, watermark):
         yield
 
 
@@ -98,7 +95,7 @@ def compact(
         found.prune(releases)
 
     def keep_above() -> int:
-        mark = lowest_held(home)  # first: who is done learning has added the release before
+        mark = lowest_lease(home)  # first: who is done learning has added the release before
         return found.watermark() if mark is None else min(mark, found.watermark())
 
     with opened(home) as store:
@@ -107,7 +104,7 @@ def compact(
         events = compact_store(home, store, keep_above)
     if keep is None:
         return Compacted(events, Dropped())
-    return Compacted(events, drop_before(home, moment - keep) if lowest_held(home) is None else None)
+    return Compacted(events, drop_before(home, moment - keep) if lowest_lease(home) is None else None)
 
 
 def forget(home: Home, user: str) -> None:
@@ -119,23 +116,30 @@ def forget(home: Home, user: str) -> None:
 def parity(project: Project) -> Parity:
     """Replay the ingested log through both readers of features."""
     data, _ = dataset(project)
-    own = [each for each in project.system.features if not isinstance(each, FeastView)]  # the log has no more
-    fitted = Features.fit(replace(project.system, features=own), data.items, data.histories, data.contexts)
+    own = [each for each in project.system.features if each.from_log]
+    fitted = _features(replace(project.system, features=own), data)
     return compare(fitted, data.histories)
 
 
 def features(project: Project) -> list[Column]:
     """Every feature, as it was just before the newest events of the log."""
     data, _ = dataset(project)
-    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    fitted = _features(project.system, data)
     return described(fitted, data.histories)
 
 
 def export_feast(project: Project, folder: Path) -> Exported:
     """Write the features of items and of users, as they are at the log's end, as a Feast repository."""
     data, _ = dataset(project)
-    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    fitted = _features(project.system, data)
     return export(project.system, fitted, data.histories, folder)
+
+
+def _features(system: System, data: Dataset) -> Features:
+    return Features.fit(
+        system,
+        TrainingData(data.histories, data.items, objectives=system.objectives, contexts=data.contexts),
+    )
 
 
 def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Trial:
@@ -172,7 +176,7 @@ def train(
         "why": evaluation.choice.sentence,
         "metrics": {name: asdict(interval) for name, interval in chosen.metrics.items()},
         "split": evaluation.split,
-        "users": len(data.users),
+        "users": len(data.histories),
         "items": len(data.items),
         "events": len(data.histories.items),
         "watermark": watermark,

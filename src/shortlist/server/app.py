@@ -1,4 +1,4 @@
-"""The application: engine, watch and routes put together, for one process."""
+"""The application: service, release watcher and routes put together, for one process."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from litestar.types import ASGIApp
 
 from shortlist.base.threads import one_thread
 from shortlist.pipeline.release import Release, load
-from shortlist.server import search_routes as search
-from shortlist.server.engine import Engine
+from shortlist.server import search_routes
 from shortlist.server.errors import answer_to
-from shortlist.server.metrics import Metrics
-from shortlist.server.middleware import Edge
+from shortlist.server.middleware import RequestMiddleware
 from shortlist.server.pages import Reference, landing, search_page
-from shortlist.server.release_watcher import Watch
+from shortlist.server.release_watcher import ReleaseWatcher
 from shortlist.server.routes import ROUTES
+from shortlist.service.service import Service
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 
-LARGEST_BODY = 1 << 20  # bytes
+MAX_BODY = 1 << 20  # bytes
 
 
 def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIApp:
@@ -33,26 +32,22 @@ def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIAp
 
     At startup it opens the store (StoreError) and takes up the current release, if one is published.
     """
-    metrics = Metrics()
-    engine = Engine(open_store(home), home.pictures)
-    watch = Watch(home, engine, metrics, read=read)
+    service = Service(open_store(home), home.pictures)
+    watcher = ReleaseWatcher(home, service, read=read)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         with one_thread():  # requests are many and small: threads inside one would only get in the way
-            watch.start()
+            watcher.start()
             try:
                 yield
             finally:
-                watch.stop()
-                engine.store.close()
+                watcher.stop()
+                service.store.close()
 
     app = Litestar(
-        [*ROUTES, *search.ROUTES, landing, search_page],
-        dependencies={
-            "engine": Provide(lambda: engine, sync_to_thread=False),
-            "metrics": Provide(lambda: metrics, sync_to_thread=False),
-        },
+        [*ROUTES, *search_routes.ROUTES, landing, search_page],
+        dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers={Exception: answer_to},
         lifespan=[running],
         openapi_config=OpenAPIConfig(
@@ -63,7 +58,7 @@ def application(home: Home, *, read: Callable[[Path], Release] = load) -> ASGIAp
             render_plugins=[Reference()],
             use_handler_docstrings=True,
         ),
-        request_max_body_size=LARGEST_BODY,
+        request_max_body_size=MAX_BODY,
         logging_config=None,
     )
-    return Edge(app, metrics)
+    return RequestMiddleware(app, service.metrics)

@@ -1,4 +1,7 @@
-"""The one thread of a process that computes answers."""
+"""Threads of a process: one that computes answers, a few that may wait for the store or a disk.
+
+Nothing that computes or may wait runs on the event loop, so ``/health`` answers whatever the others do.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,13 @@ from typing import ParamSpec, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from shortlist.base.errors import UnavailableError
+
 P = ParamSpec("P")
 R = TypeVar("R")
+
+PICTURE_THREADS = 2  # pictures that are decoded at a time, and
+PICTURES_WAITING = 32  # that wait for it; what comes beyond is asked to come again
 
 
 def _one_thread_here() -> None:
@@ -21,14 +29,37 @@ def _one_thread_here() -> None:
 # Computed in the event loop, everything else (posted events, health, metrics) waited for the answers: at
 # 100,000 items with 8 clients an event took 95 ms, with this thread 7 ms, and slates came as fast. Two such
 # threads only fought over the interpreter; two processes do not.
-_THREAD = ThreadPoolExecutor(1, thread_name_prefix="answering", initializer=_one_thread_here)
+_COMPUTE = ThreadPoolExecutor(1, thread_name_prefix="compute", initializer=_one_thread_here)
+_IO = ThreadPoolExecutor(8, thread_name_prefix="io")
+_PICTURES = ThreadPoolExecutor(PICTURE_THREADS, thread_name_prefix="pictures")
+_pictures_waiting = 0
+
+
+def _on(pool: ThreadPoolExecutor, function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    @wraps(function)
+    async def on_thread(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await get_running_loop().run_in_executor(pool, partial(function, *args, **kwargs))
+
+    return on_thread
 
 
 def computed(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-    """``function``, run by the answering thread while the event loop goes on."""
+    """``function``, run by the compute thread while the event loop goes on."""
+    return _on(_COMPUTE, function)
 
-    @wraps(function)
-    async def on_thread(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await get_running_loop().run_in_executor(_THREAD, partial(function, *args, **kwargs))
 
-    return on_thread
+def blocking(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+    """``function``, which may wait for a store or a disk, run by a thread for that."""
+    return _on(_IO, function)
+
+
+async def with_picture(function: Callable[[], R]) -> R:
+    """The result of ``function``, which reads pictures. UnavailableError where too many wait."""
+    global _pictures_waiting
+    if _pictures_waiting >= PICTURE_THREADS + PICTURES_WAITING:
+        raise UnavailableError("too many pictures are being read: try again in a second")
+    _pictures_waiting += 1
+    try:
+        return await get_running_loop().run_in_executor(_PICTURES, function)
+    finally:
+        _pictures_waiting -= 1

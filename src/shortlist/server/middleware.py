@@ -11,13 +11,14 @@ from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from shortlist.server.metrics import Metrics
+from shortlist.service.call import Call
+from shortlist.service.metrics import Metrics
 
 _SAFE_ID = re.compile(rb"[\w.:-]{1,128}")
 _ID, _BEGAN = "shortlist_request_id", "shortlist_began"
 
 
-class Edge:
+class RequestMiddleware:
     """Wraps an application. A request keeps the client's X-Request-ID, or gets a new one."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -43,17 +44,19 @@ class Edge:
             await self._app(scope, receive, send_with_id)
         finally:
             route = scope.get("path_template") or "unknown"
-            self._metrics.answered(route, status, perf_counter() - began)
+            self._metrics.responded(route, status, perf_counter() - began)
 
 
 def request_id(request: Request[Any, Any, Any]) -> str:
-    """The id of a request that came through the Edge."""
+    """The id of a request that came through the middleware."""
     return str(cast(dict[str, Any], request.scope)[_ID])
 
 
-def elapsed_ms(request: Request[Any, Any, Any]) -> float:
-    """Milliseconds since the request came."""
-    return float((perf_counter() - cast(dict[str, Any], request.scope)[_BEGAN]) * 1000)
+def call_of(request: Request[Any, Any, Any]) -> Call:
+    """The call of a request, which began when the request came; its first stage is the way up to here."""
+    call = Call(request_id(request), cast(dict[str, Any], request.scope)[_BEGAN])
+    call.stage("receive")
+    return call
 
 
 def _request_id(scope: Scope) -> str:

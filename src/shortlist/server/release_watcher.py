@@ -9,41 +9,38 @@ from threading import Event, Thread
 
 from shortlist.base.errors import ShortlistError
 from shortlist.pipeline.release import Release, load
-from shortlist.server.engine import Engine
-from shortlist.server.metrics import Metrics
+from shortlist.service.service import Service
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
 
 log = logging.getLogger("shortlist.server")
 
-EVERY = 0.25  # seconds between looks
+CHECK_SECONDS = 0.25  # between two checks
 
 
-class Watch:
-    """Keeps ``engine`` on the release that the home's ``current`` names.
+class ReleaseWatcher:
+    """Keeps ``service`` on the release that the home's ``current`` names.
 
     A release that is damaged, cannot be loaded or fails its trial requests is refused: logged as an error,
     counted, and not tried again until somebody publishes. The old one goes on serving; a server that has
     none yet takes the newest older release that works.
     """
 
-    def __init__(
-        self, home: Home, engine: Engine, metrics: Metrics, *, read: Callable[[Path], Release] = load
-    ) -> None:
+    def __init__(self, home: Home, service: Service, *, read: Callable[[Path], Release] = load) -> None:
         self._releases = Releases(home)
         self._current = home.current
-        self._engine = engine
-        self._metrics = metrics
+        self._service = service
+        self._metrics = service.metrics
         self._read = read
-        self._seen: tuple[int, int] | None = None  # which writing of ``current`` was dealt with
+        self._handled: tuple[int, int] | None = None  # which writing of ``current`` was dealt with
         self._dropped = 0
         self._stop = Event()
-        self._thread = Thread(target=self._run, name="watch", daemon=True)
+        self._thread = Thread(target=self._run, name="release-watcher", daemon=True)
 
     def start(self) -> None:
         """Take up the current release now, then follow in the background."""
-        self.look()
-        if not self._engine.serves:
+        self.check()
+        if not self._service.is_ready:
             log.warning("no release serves yet: this server takes up the next one that is published")
         self._thread.start()
 
@@ -52,21 +49,21 @@ class Watch:
         self._stop.set()
         self._thread.join()
 
-    def look(self) -> None:
-        """Swap if something was published since the last look."""
+    def check(self) -> None:
+        """Swap if something was published since the last check."""
         written = self._written()
-        if written is None or written == self._seen:
+        if written is None or written == self._handled:
             return
-        self._seen = written
+        self._handled = written
         for number in self._choices():
-            if self._take(number):
+            if self._activate(number):
                 break
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY):
+        while not self._stop.wait(CHECK_SECONDS):
             try:
-                self.look()
-                self._engine.follow()
+                self.check()
+                self._service.update()
             except Exception:
                 log.exception("following the releases failed; trying again")
             self._count_dropped()
@@ -89,15 +86,15 @@ class Watch:
             return
         assert current is not None
         yield current
-        if not self._engine.serves:
+        if not self._service.is_ready:
             older = [facts.number for facts in self._releases.list() if facts.number < current]
             yield from reversed(older)
 
-    def _take(self, number: int) -> bool:
+    def _activate(self, number: int) -> bool:
         """Serve release ``number``, or refuse it; which of the two?"""
         try:
             folder = self._releases.open(number)
-            self._engine.swap(self._releases.facts(number), self._read(folder))
+            self._service.activate(self._releases.facts(number), self._read(folder))
         except Exception as error:
             self._metrics.refused.inc()
             expected = isinstance(error, ShortlistError)
@@ -108,6 +105,6 @@ class Watch:
         return True
 
     def _count_dropped(self) -> None:
-        dropped = self._engine.store.exposures_dropped
+        dropped = self._service.store.exposures_dropped
         self._metrics.exposures_dropped.inc(dropped - self._dropped)
         self._dropped = dropped

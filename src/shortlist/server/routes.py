@@ -1,7 +1,4 @@
-"""The routes. Each turns a request into one call of the engine, and its result into an answer.
-
-Those that compute are plain functions for the answering thread; the others share the event loop.
-"""
+"""The routes of recommendations, events, the catalogue and operation: each translates one use case to REST."""
 
 from __future__ import annotations
 
@@ -15,70 +12,59 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from shortlist.base.errors import InvalidRequestError
-from shortlist.server import answers
-from shortlist.server.compute_pool import computed
-from shortlist.server.engine import Answer, Engine, now
-from shortlist.server.events import accepted
-from shortlist.server.metrics import Metrics
-from shortlist.server.middleware import elapsed_ms, request_id
-from shortlist.server.schemas import (
-    LONGEST,
-    MOST,
-    EventReceipt,
+from shortlist.server.compute_pool import blocking, computed
+from shortlist.server.middleware import call_of
+from shortlist.server.schemas import Health, Readiness
+from shortlist.service.answers import (
     EventReceipts,
-    EventRequest,
-    ExplainRequest,
     Explanations,
-    Health,
+    ExposureReceipt,
     ItemFacts,
     ItemState,
-    RankRequest,
-    Readiness,
-    RecommendRequest,
+    Predictions,
     ReleaseState,
-    SimilarRequest,
     Slate,
     UserHistory,
 )
-from shortlist.storage.store import Exposure
+from shortlist.service.call import Call
+from shortlist.service.requests import (
+    MAX_ITEMS,
+    MAX_KEY,
+    EventRequest,
+    ExplainRequest,
+    ExposureRequest,
+    HistoryRequest,
+    PredictRequest,
+    RankRequest,
+    RecommendRequest,
+    SimilarRequest,
+)
+from shortlist.service.service import Service
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]
-TheEngine = NamedDependency[Engine]
-TheMetrics = NamedDependency[Metrics]
-QueryKey = Annotated[str, QueryParameter(min_length=1, max_length=LONGEST)]
-QueryCount = Annotated[int, QueryParameter(ge=1, le=MOST, description="how many items to return")]
+TheService = NamedDependency[Service]
+QueryKey = Annotated[str, QueryParameter(min_length=1, max_length=MAX_KEY)]
+QueryCount = Annotated[int, QueryParameter(ge=1, le=MAX_ITEMS, description="how many items to return")]
 Trace = Annotated[bool, QueryParameter(description="also tell how each stage went")]
 
 
-@post(
-    "/v1/recommend",
-    status_code=200,
-    tags=["recommend"],
-    summary="Recommend items to a user",
-)
+@post("/v1/recommend", status_code=200, tags=["recommend"], summary="Recommend items to a user")
 @computed
 def recommend(
-    data: JSONBody[RecommendRequest],
-    request: AnyRequest,
-    engine: TheEngine,
-    metrics: TheMetrics,
-    trace: Trace = False,
+    data: JSONBody[RecommendRequest], request: AnyRequest, service: TheService, trace: Trace = False
 ) -> Response[Slate]:
-    """The best ``n`` items for the user now. Somebody unknown gets what is popular."""
-    user = str(data.user)
-    answer = engine.recommend(
-        user, data.n, where=data.where, exclude=map(str, data.exclude), context=data.context
-    )
-    return _slate("recommend", answer, request, engine, metrics, user=user, trace=trace)
+    """The best ``n`` items for the user now. An unknown user gets what is popular."""
+    call = call_of(request)
+    [slate] = service.recommend([data], call)
+    return _answer(slate, call, trace=trace)
 
 
 @get("/v1/recommend", tags=["recommend"], summary="Recommend items to a user, by URL")
 @computed
 def recommend_by_url(
     request: AnyRequest,
-    engine: TheEngine,
-    metrics: TheMetrics,
+    service: TheService,
     *,
     user: QueryKey,
     n: QueryCount = 20,
@@ -90,116 +76,101 @@ def recommend_by_url(
     trace: Trace = False,
 ) -> Response[Slate]:
     """The same as POST, for browsers and caches."""
-    answer = engine.recommend(
-        user,
-        n,
-        where=_decoded("where", where, dict[str, Any], '{"genres": "Comedy"}'),
-        exclude=exclude or (),
-        context=_decoded("context", context, dict[str, str], '{"device": "mobile"}'),
-    )
-    return _slate("recommend", answer, request, engine, metrics, user=user, trace=trace)
+    call = call_of(request)
+    conditions = _decoded("where", where, dict[str, Any], '{"genres": "Comedy"}')
+    said = _decoded("context", context, dict[str, str], '{"device": "mobile"}')
+    [slate] = service.recommend([RecommendRequest(user, n, conditions, [*(exclude or ())], said)], call)
+    return _answer(slate, call, trace=trace)
 
 
 @post("/v1/similar", status_code=200, tags=["recommend"], summary="Find items like an item")
 @computed
 def similar(
-    data: JSONBody[SimilarRequest],
-    request: AnyRequest,
-    engine: TheEngine,
-    metrics: TheMetrics,
-    trace: Trace = False,
+    data: JSONBody[SimilarRequest], request: AnyRequest, service: TheService, trace: Trace = False
 ) -> Response[Slate]:
-    """The best ``n`` items for somebody who has only seen this one."""
-    answer = engine.similar(str(data.item), data.n, where=data.where, context=data.context)
-    return _slate("similar", answer, request, engine, metrics, trace=trace)
+    """The best ``n`` items for a user who has only seen this one."""
+    call = call_of(request)
+    [slate] = service.similar([data], call)
+    return _answer(slate, call, trace=trace)
 
 
-@post(
-    "/v1/rank",
-    status_code=200,
-    tags=["recommend"],
-    summary="Rank candidates of your own",
-)
+@post("/v1/rank", status_code=200, tags=["recommend"], summary="Rank candidates of your own")
 @computed
 def rank(
-    data: JSONBody[RankRequest],
-    request: AnyRequest,
-    engine: TheEngine,
-    metrics: TheMetrics,
-    trace: Trace = False,
+    data: JSONBody[RankRequest], request: AnyRequest, service: TheService, trace: Trace = False
 ) -> Response[Slate]:
     """The given items, best first; those that may not be shown are in ``left_out`` with the reason."""
-    user = str(data.user)
-    answer = engine.rank(user, [str(item) for item in data.items], context=data.context)
-    return _slate("rank", answer, request, engine, metrics, user=user, trace=trace)
+    call = call_of(request)
+    [slate] = service.rank([data], call)
+    return _answer(slate, call, trace=trace)
 
 
-@post(
-    "/v1/explain",
-    status_code=200,
-    tags=["recommend"],
-    summary="Why this item, and why not that",
-)
+@post("/v1/predict", status_code=200, tags=["recommend"], summary="Judge rows of users and items")
 @computed
-def explain(data: JSONBody[ExplainRequest], request: AnyRequest, engine: TheEngine) -> Explanations:
+def predict(
+    data: JSONBody[PredictRequest], request: AnyRequest, service: TheService, trace: Trace = False
+) -> Response[Predictions]:
+    """The probability of every objective for each row, in their order; nothing is filtered."""
+    call = call_of(request)
+    return _answer(service.predict(data, call), call, trace=trace)
+
+
+@post("/v1/explain", status_code=200, tags=["recommend"], summary="Why this item, and why not that")
+@computed
+def explain(data: JSONBody[ExplainRequest], request: AnyRequest, service: TheService) -> Explanations:
     """Everything that is known about each item's way into the user's slate, or out of it."""
-    user = str(data.user)
-    asked = [str(item) for item in data.items]
-    active, found = engine.explain(user, asked, data.n, context=data.context)
-    items = [answers.item_explanation(each) for each in found]
-    return Explanations(request_id(request), active.facts.number, user, items)
+    return service.explain(data, call_of(request))
 
 
 @post("/v1/events", status_code=200, tags=["events"], summary="Post one event, or a list of up to 1000")
-async def events(
-    data: JSONBody[EventRequest | list[EventRequest]], engine: TheEngine, metrics: TheMetrics
-) -> EventReceipts:
+async def events(data: JSONBody[EventRequest | list[EventRequest]], service: TheService) -> EventReceipts:
     """Durable when answered, counted once by ``event_id``, seen by the user's next request.
 
     A batch is accepted whole or not at all.
     """
-    active = engine.active
-    batch = accepted(active.codes, active.contexts.names, data)
-    known = active.pipeline.items.positions(event.item for event in batch) >= 0
-    is_new = await asyncio.wrap_future(engine.store.submit(batch))
-    metrics.accepted(is_new)
-    return EventReceipts(
-        [
-            EventReceipt(event.event_id, new, known_item)
-            for event, new, known_item in zip(batch, is_new, known.tolist(), strict=True)
-        ]
-    )
+    batch = [data] if isinstance(data, EventRequest) else data
+    return await asyncio.wrap_future(service.submit_events(batch, single=isinstance(data, EventRequest)))
+
+
+@post("/v1/exposures", status_code=200, tags=["events"], summary="Post what a client really showed")
+@blocking
+def exposures(data: JSONBody[ExposureRequest], request: AnyRequest, service: TheService) -> ExposureReceipt:
+    """For slates that were cached, cut or rearranged on the way: what was shown, in order, and to whom."""
+    return service.record_exposure(data, call_of(request))
 
 
 @get("/v1/users/{user:str}/history", tags=["catalogue"], summary="What a user did")
-async def history(user: FromPath[str], engine: TheEngine, n: QueryCount = 50) -> UserHistory:
-    """The newest events first; of somebody unknown, none."""
-    active = engine.active
-    return answers.user_history(active, user, engine.history(active, user), n)
+@blocking
+def history(user: FromPath[str], service: TheService, n: QueryCount = 50) -> UserHistory:
+    """The newest events first; of an unknown user, none."""
+    return service.history(HistoryRequest(user, n))
 
 
 @get("/v1/items/{item:path}", tags=["catalogue"], summary="Look an item up")
-async def get_item(item: FromPath[str], engine: TheEngine) -> ItemFacts:
+@blocking
+def get_item(item: FromPath[str], service: TheService) -> ItemFacts:
     """Its title and attributes, and whether it is deleted."""
-    return answers.item_facts(*engine.item(item.removeprefix("/")))
+    return service.item(item.removeprefix("/"))
 
 
 @delete("/v1/items/{item:path}", status_code=200, tags=["catalogue"], summary="Delete an item")
-async def delete_item(item: FromPath[str], engine: TheEngine) -> ItemState:
+@blocking
+def delete_item(item: FromPath[str], service: TheService) -> ItemState:
     """It is in no slate from now on, in no release, until it is restored."""
-    return await _mark(engine, item.removeprefix("/"), deleted=True)
+    return service.delete_item(item.removeprefix("/"))
 
 
 @put("/v1/items/{item:path}", tags=["catalogue"], summary="Restore a deleted item")
-async def restore_item(item: FromPath[str], engine: TheEngine) -> ItemState:
+@blocking
+def restore_item(item: FromPath[str], service: TheService) -> ItemState:
     """Undo the deletion."""
-    return await _mark(engine, item.removeprefix("/"), deleted=False)
+    return service.restore_item(item.removeprefix("/"))
 
 
 @get("/v1/release", tags=["operation"], summary="The release that serves")
-async def release(engine: TheEngine) -> ReleaseState:
+async def release(service: TheService) -> ReleaseState:
     """What it was made from and how it did."""
-    return answers.release_state(engine.active)
+    return service.release_state()
 
 
 @get("/health", tags=["operation"], summary="Is the process alive?")
@@ -209,15 +180,16 @@ async def health() -> Health:
 
 
 @get("/ready", tags=["operation"], summary="Can it answer requests?")
-async def ready(engine: TheEngine) -> Readiness:
+async def ready(service: TheService) -> Readiness:
     """503 as long as no release serves."""
-    return Readiness(engine.active.facts.number)
+    return Readiness(service.state.view.number)
 
 
 @get("/metrics", tags=["operation"], summary="Counters for Prometheus", media_type=MediaType.TEXT)
-async def metrics_page(metrics: TheMetrics) -> bytes:
+@blocking
+def metrics_page(service: TheService) -> bytes:
     """Requests, latency, stages, events, release; of all worker processes together."""
-    return metrics.page()
+    return service.metrics.page()
 
 
 ROUTES = [
@@ -225,8 +197,10 @@ ROUTES = [
     recommend_by_url,
     similar,
     rank,
+    predict,
     explain,
     events,
+    exposures,
     history,
     get_item,
     delete_item,
@@ -238,35 +212,15 @@ ROUTES = [
 ]
 
 
-def _slate(
-    kind: str,
-    answer: Answer,
-    request: AnyRequest,
-    engine: Engine,
-    metrics: Metrics,
-    *,
-    user: str | None = None,
-    trace: bool,
-) -> Response[Slate]:
-    slate = Slate(
-        request_id=request_id(request),
-        release=answer.active.facts.number,
-        user=user,
-        items=answers.slate_items(answer, "given" if kind == "rank" else "popular"),
-        degraded=list(answer.slates.degraded),
-        took_ms=round(elapsed_ms(request), 3),
-    )
-    if kind == "rank":
-        slate.left_out = answers.left_out(answer)
-    if trace:
-        slate.stages = answers.stages(answer)
+def _answer(answer: T, call: Call, *, trace: bool) -> Response[T]:
+    """The answer, without its stages unless they are asked for; counters and exposures follow it."""
+    if not trace:
+        answer.stages = msgspec.UNSET  # type: ignore[attr-defined]
 
     async def afterwards() -> None:
-        metrics.walked(answer.slates)
-        items = tuple(entry.item for entry in slate.items)
-        engine.store.expose(Exposure(slate.request_id, slate.release, kind, user, now(), items))
+        call.finish()
 
-    return Response(slate, background=BackgroundTask(afterwards))
+    return Response(answer, background=BackgroundTask(afterwards))
 
 
 def _decoded(field: str, text: str | None, kind: type[T], example: str) -> T | None:
@@ -277,10 +231,3 @@ def _decoded(field: str, text: str | None, kind: type[T], example: str) -> T | N
         return msgspec.json.decode(text, type=kind)
     except msgspec.DecodeError as error:
         raise InvalidRequestError(field, f"must be a JSON object, for example {example} ({error})") from error
-
-
-async def _mark(engine: Engine, item: str, *, deleted: bool) -> ItemState:
-    change = engine.store.delete_item if deleted else engine.store.restore_item
-    await asyncio.to_thread(change, item)
-    known = bool(engine.active.pipeline.items.positions([item])[0] >= 0)
-    return ItemState(item, deleted, known)

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_STATEMENT = 500  # rows of one statement
+STATEMENT_ROWS = 500
 
 
 def known(db: sqlite3.Connection, query: str, numbers: Sequence[int]) -> set[int]:
     """Which of ``numbers`` the query finds; it ends with a column's name."""
     found: set[int] = set()
-    for part in _parts(numbers):
+    for part in parts(numbers):
         marks = ", ".join("?" * len(part))
         found.update(key for (key,) in db.execute(f"{query} IN ({marks})", part))
     return found
@@ -32,12 +32,13 @@ def insert(
 ) -> None:
     """Insert ``rows``; ``otherwise``: what becomes of one that is there (``OR IGNORE``)."""
     row = f"({', '.join('?' * len(columns))})"
-    for part in _parts(rows):
+    for part in parts(rows):
         marks = ", ".join([row] * len(part))
         values = [value for row in part for value in row]
         db.execute(f"INSERT {otherwise} INTO {table} ({', '.join(columns)}) VALUES {marks}", values)
 
 
-def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(rows), _STATEMENT):
-        yield rows[start : start + _STATEMENT]
+def parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """``rows`` in parts that fit into one statement."""
+    for start in range(0, len(rows), STATEMENT_ROWS):
+        yield rows[start : start + STATEMENT_ROWS]

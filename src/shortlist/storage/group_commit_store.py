@@ -1,4 +1,4 @@
-"""What stores have in common: events of many callers, and exposures that wait, are written by one thread in groups."""
+"""What all stores share: events of many callers, and exposures that wait, are written by one thread in groups."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from shortlist.storage.group_commit import GroupCommit
-from shortlist.storage.store import AcceptedEvent, Exposure
+from shortlist.storage.store import AcceptedEvent, Exposure, StoreState
 
 P = TypeVar("P")
 
@@ -35,6 +35,22 @@ class GroupedStore(ABC, Generic[P]):
     @abstractmethod
     def _write(self, batches: list[P], exposures: list[Exposure]) -> list[list[bool]]:
         """Make all of it durable; for each event of each batch: is it new?"""
+
+    @abstractmethod
+    def read_state(self, users: Sequence[str], after: int) -> StoreState:
+        """See EventStore."""
+
+    def recent(self, user: str, after: int) -> list[AcceptedEvent]:
+        """See EventStore."""
+        return self.read_state([user], after).events[0]
+
+    def forgotten(self, user: str) -> int:
+        """See EventStore."""
+        return self.read_state([user], 0).forgotten[0]
+
+    def deletion_count(self) -> int:
+        """See EventStore."""
+        return self.read_state((), 0).deletions
 
     def submit(self, events: Sequence[AcceptedEvent]) -> Future[list[bool]]:
         """See EventStore."""

@@ -25,14 +25,16 @@ class Run(NamedTuple):
     available: int  # of the last
     events: bytes
 
-    def after(self, sequence: int) -> list[AcceptedEvent]:
-        """Those with a number above ``sequence``."""
-        events = decode(self.events)
-        return events[max(0, sequence - self.sequence + len(events)) :]
-
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(list[AcceptedEvent]).decode
+
+
+def events_after(after: int, sequence: int, events: bytes) -> list[AcceptedEvent]:
+    """Those of the run that ends with ``sequence`` whose own number is above ``after``."""
+    decoded = decode(events)
+    first = after - sequence + len(decoded)
+    return decoded[first:] if first > 0 else decoded
 
 
 def by_user(events: Iterable[AcceptedEvent]) -> Iterator[tuple[str, list[AcceptedEvent]]]:

@@ -8,20 +8,21 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from shortlist.storage.bulk_sql import insert, known
+from shortlist.storage.bulk_sql import STATEMENT_ROWS, insert, known, parts
 from shortlist.storage.event_ids import KnownIds
 from shortlist.storage.frames import exposure_frame
 from shortlist.storage.group_commit_store import GroupedStore
-from shortlist.storage.ids import number
-from shortlist.storage.runs import Run, by_user, encode, frame
-from shortlist.storage.schema import connect, prepare, transaction, translated
-from shortlist.storage.store import AcceptedEvent, Arrival, Exposure
+from shortlist.storage.hashing import hash64
+from shortlist.storage.runs import Run, by_user, encode, events_after, frame
+from shortlist.storage.sqlite_schema import connect, prepare, transaction, translated
+from shortlist.storage.store import AcceptedEvent, AddedItem, Exposure, StoreState
 
 _BATCH = 100_000  # rows of one frame of a scan, about
 _TRIM = 10_000  # runs that one transaction lets go of
@@ -31,6 +32,7 @@ _Prepared = list[tuple[int, AcceptedEvent]]  # each with the number of its id
 _RUN = ", ".join(Run._fields)
 _EXPOSURES = ", ".join(Exposure._fields)
 _IN_ORDER = " ORDER BY sequence"
+_AT = attrgetter("at")
 
 
 class SqliteStore(GroupedStore[_Prepared]):
@@ -53,13 +55,24 @@ class SqliteStore(GroupedStore[_Prepared]):
                 db.execute("UPDATE counter SET sequence = MAX(sequence, ?)", (above,))
         super().__init__(apart=True)
 
-    def recent(self, user: str, after: int) -> list[AcceptedEvent]:
-        """See EventStore."""
-        runs = self._read(
-            f"SELECT {_RUN} FROM events WHERE user = ? AND sequence > ?{_IN_ORDER}", (user, after)
+    def read_state(self, users: Sequence[str], after: int) -> StoreState:
+        """See EventStore. One statement for up to 500 users; several run in one read transaction."""
+        numbers = {user: hash64(user) for user in users}
+        events: dict[str, list[AcceptedEvent]] = {user: [] for user in users}
+        forgotten: dict[int, int] = {}
+        deletions = 0
+        for kind, key, sequence, run in self._state_rows(numbers, after):
+            if kind == _RUN_ROW:
+                events[key] += events_after(after, sequence, run)
+            elif kind == _FORGOTTEN_ROW:
+                forgotten[key] = sequence
+            else:
+                deletions = sequence or 0
+        return StoreState(
+            [sorted(events[user], key=_AT) for user in users],
+            [forgotten.get(numbers[user], 0) for user in users],
+            deletions,
         )
-        events = [event for run in runs for event in Run(*run).after(after)]
-        return sorted(events, key=attrgetter("at"))
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """See EventStore."""
@@ -97,12 +110,8 @@ class SqliteStore(GroupedStore[_Prepared]):
             db.execute("DELETE FROM exposures WHERE user = ?", (user,))
             db.execute("UPDATE counter SET sequence = sequence + 1")
             db.execute(
-                "INSERT OR REPLACE INTO forgotten SELECT ?, sequence, ? FROM counter", (number(user), now())
+                "INSERT OR REPLACE INTO forgotten SELECT ?, sequence, ? FROM counter", (hash64(user), now())
             )
-
-    def forgotten(self, user: str) -> int:
-        """See EventStore."""
-        return self._number("SELECT MAX(sequence) FROM forgotten WHERE user = ?", (number(user),))
 
     def add_item(self, item: str, attributes: str) -> int:
         """See EventStore."""
@@ -110,10 +119,10 @@ class SqliteStore(GroupedStore[_Prepared]):
             made = db.execute("INSERT INTO arrivals (item, attributes) VALUES (?, ?)", (item, attributes))
             return int(made.lastrowid or 0)
 
-    def arrivals(self, after: int = 0) -> list[Arrival]:
+    def added_items(self, after: int = 0) -> list[AddedItem]:
         """See EventStore."""
-        query = f"SELECT {', '.join(Arrival._fields)} FROM arrivals WHERE number > ? ORDER BY number"
-        return [Arrival(*row) for row in self._read(query, (after,))]
+        query = f"SELECT {', '.join(AddedItem._fields)} FROM arrivals WHERE number > ? ORDER BY number"
+        return [AddedItem(*row) for row in self._read(query, (after,))]
 
     def delete_item(self, item: str) -> None:
         """See EventStore."""
@@ -123,13 +132,9 @@ class SqliteStore(GroupedStore[_Prepared]):
         """See EventStore."""
         self._mark(item, deleted=False)
 
-    def deleted(self) -> set[str]:
+    def deleted_items(self) -> set[str]:
         """See EventStore."""
         return {item for (item,) in self._read("SELECT item FROM deletions WHERE deleted = 1")}
-
-    def deletions(self) -> int:
-        """See EventStore."""
-        return self._number("SELECT MAX(change) FROM deletions")
 
     def exposures(self) -> Iterator[pl.DataFrame]:
         """See EventStore."""
@@ -158,12 +163,33 @@ class SqliteStore(GroupedStore[_Prepared]):
         self._connections.append(db)
         return db
 
-    def _read(self, query: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        db = getattr(self._local, "db", None)
+    def _reader(self) -> sqlite3.Connection:
+        """The connection of the calling thread."""
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:
             db = self._local.db = self._connect()
+        return db
+
+    def _read(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        db = self._reader()
         with translated(self.path):
             return list(db.execute(query, parameters))
+
+    def _state_rows(self, numbers: dict[str, int], after: int) -> list[tuple[Any, ...]]:
+        """Rows of ``_state_query``, the runs of each user in order of sequence, all of one moment."""
+        if len(numbers) <= STATEMENT_ROWS:
+            return self._read(_state_query(len(numbers)), (*numbers.values(), *numbers, after))
+        db = self._reader()
+        with translated(self.path):
+            db.execute("BEGIN")
+            try:
+                rows: list[tuple[Any, ...]] = []
+                for page in parts(list(numbers.items())):
+                    users, codes = zip(*page, strict=True)
+                    rows += db.execute(_state_query(len(page)), (*codes, *users, after))
+                return rows
+            finally:
+                db.execute("ROLLBACK")
 
     def _number(self, query: str, parameters: tuple[Any, ...] = ()) -> int:
         return int(self._read(query, parameters)[0][0] or 0)
@@ -184,7 +210,7 @@ class SqliteStore(GroupedStore[_Prepared]):
             )
 
     def _prepare(self, events: Sequence[AcceptedEvent]) -> _Prepared:
-        return [(number(event.event_id), event) for event in events]
+        return [(hash64(event.event_id), event) for event in events]
 
     def _write(self, batches: list[_Prepared], exposures: list[Exposure]) -> list[list[bool]]:
         try:
@@ -195,6 +221,23 @@ class SqliteStore(GroupedStore[_Prepared]):
             self._known = KnownIds()
             raise
         return answers
+
+
+_DELETIONS_ROW, _FORGOTTEN_ROW, _RUN_ROW = range(3)
+
+
+@cache
+def _state_query(users: int) -> str:
+    """The count of deletions, and what is kept of ``users`` users: rows (kind, key, sequence, events).
+
+    Parameters: the users' numbers, the users, and the sequence above which events are wanted.
+    """
+    marks = ", ".join("?" * users)
+    return (
+        f"SELECT {_DELETIONS_ROW}, NULL, MAX(change), NULL FROM deletions"
+        f" UNION ALL SELECT {_FORGOTTEN_ROW}, user, sequence, NULL FROM forgotten WHERE user IN ({marks})"
+        f" UNION ALL SELECT {_RUN_ROW}, user, sequence, events FROM events WHERE user IN ({marks}) AND sequence > ?"
+    )
 
 
 def now() -> int:
@@ -229,7 +272,7 @@ def _insert_events(db: sqlite3.Connection, known: KnownIds, batches: list[_Prepa
 
 def _insert_exposures(db: sqlite3.Connection, exposures: list[Exposure]) -> None:
     """All but those of users who were forgotten while their exposures waited."""
-    users = {each.user: number(each.user) for each in exposures if each.user is not None}
+    users = {each.user: hash64(each.user) for each in exposures if each.user is not None}
     gone = known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
     if gone:
         since = dict(db.execute("SELECT user, at FROM forgotten"))

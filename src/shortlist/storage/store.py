@@ -32,12 +32,20 @@ class Exposure(NamedTuple):
     items: tuple[str, ...]  # in slate order
 
 
-class Arrival(NamedTuple):
+class AddedItem(NamedTuple):
     """An item that came to a server, after the catalogue was read."""
 
     number: int  # grows with every arrival
     item: str
     attributes: str  # JSON
+
+
+class StoreState(NamedTuple):
+    """What a request needs of the store, all of one moment."""
+
+    events: list[list[AcceptedEvent]]  # of each user, as ``EventStore.recent`` gives them
+    forgotten: list[int]  # of each user, as ``EventStore.forgotten`` gives it
+    deletions: int  # as ``EventStore.deletion_count`` gives it
 
 
 class EventStore(Protocol):
@@ -63,6 +71,12 @@ class EventStore(Protocol):
 
     def accept(self, events: Sequence[AcceptedEvent]) -> list[bool]:
         """``submit`` and wait."""
+
+    def read_state(self, users: Sequence[str], after: int) -> StoreState:
+        """Everything that a request of ``users`` needs, in one question to the store and from one moment.
+
+        ``after``: a sequence; events up to it are left out. With no users it answers ``deletion_count`` alone.
+        """
 
     def recent(self, user: str, after: int) -> list[AcceptedEvent]:
         """The events of ``user`` with a sequence above ``after``, ordered by (at, sequence).
@@ -98,7 +112,7 @@ class EventStore(Protocol):
         One that came before is kept again: the newest counts.
         """
 
-    def arrivals(self, after: int = 0) -> list[Arrival]:
+    def added_items(self, after: int = 0) -> list[AddedItem]:
         """What ``add_item`` kept with a number above ``after``, in order."""
 
     def delete_item(self, item: str) -> None:
@@ -107,11 +121,11 @@ class EventStore(Protocol):
     def restore_item(self, item: str) -> None:
         """Undo ``delete_item``. Durable."""
 
-    def deleted(self) -> set[str]:
+    def deleted_items(self) -> set[str]:
         """The items that are deleted now."""
 
-    def deletions(self) -> int:
-        """A number that grows with every change of ``deleted``: cheap enough to ask before each answer."""
+    def deletion_count(self) -> int:
+        """A number that grows with every change of ``deleted_items``: cheap enough to ask before each answer."""
 
     def expose(self, exposure: Exposure) -> None:
         """Note what an answer showed; never blocks, written with the next commit.

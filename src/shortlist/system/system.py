@@ -7,16 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from shortlist.base.columns import ITEM
 from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
-from shortlist.base.suggest import did_you_mean
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
-from shortlist.system.entity import Entity
-from shortlist.system.event import CLOCK, Event, Match, Objective
-from shortlist.system.feast import FeastView
-from shortlist.system.features import Automatic, Band, Definition, Feature, Rate
-from shortlist.system.static_features import Context, ItemAttribute, Length
+from shortlist.system.entity import Entity, user_problems
+from shortlist.system.event import Event, Match, Objective
+from shortlist.system.features import Automatic, Definition, attribute_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +81,16 @@ class System:
         if not self.sources:
             yield "sources is empty: name at least one, for example Popular()"
         yield from self._strange_objectives()
-        yield from self._strange_features()
+        definitions = [each for each in self.features if isinstance(each, Definition)]
+        for definition in definitions:
+            yield from definition.problems(self)
+        if self.user is not None:
+            yield from user_problems(self.user)
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
             yield from _twice(what, [part.name for part in getattr(self, what)])
-        yield from _twice("features", [each.name for each in self.features if isinstance(each, Feature)])
-        views = [each for each in self.features if isinstance(each, FeastView)]
-        yield from _twice("features", [name for view in views for name in view.names])
+        yield from _twice("features", [name for each in definitions for name in each.column_names])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
         yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
 
@@ -110,42 +108,15 @@ class System:
             yield "objectives are either made from events or from the catalogue (Match), not both"
         for objective in self.objectives:
             if isinstance(objective, Match):
-                yield from self._strange_attribute(f"objective {objective.name!r}", objective.by)
+                yield from attribute_problems(
+                    f"objective {objective.name!r}", self.item, "items", objective.by
+                )
                 continue
             event = objective.event
             if not any(event is each for each in self.events):
                 yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
             if objective.reads_value and not event.value:
                 yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
-
-    def _strange_features(self) -> Iterable[str]:
-        for feature in self.features:
-            if isinstance(feature, Feature):
-                reads = [feature.event, *([feature.over_event] if isinstance(feature, Rate) else [])]
-                for event in reads:
-                    if not any(event is each for each in self.events):
-                        yield f"feature {feature.name!r} reads event {event.name!r}, which is not in events"
-                what = f"feature {feature.name!r}"
-                if feature.owner == "item" and isinstance(feature.per, str):
-                    yield from self._strange_context(what, feature.per)
-                elif feature.owner == "user" and feature.per and feature.per != ITEM:
-                    per = feature.per
-                    yield from self._strange_attribute(what, per.attribute if isinstance(per, Band) else per)
-            elif isinstance(feature, Context):
-                yield from self._strange_context(repr(feature), feature.context)
-            elif isinstance(feature, ItemAttribute | Length):
-                yield from self._strange_attribute(repr(feature), feature.attribute)
-
-    def _strange_context(self, what: str, name: str) -> Iterable[str]:
-        known = [*CLOCK, *self.contexts]
-        if name not in known:
-            yield f"{what}: no event declares the context {name!r}; {did_you_mean(name, known)}"
-
-    def _strange_attribute(self, what: str, name: str) -> Iterable[str]:
-        """Only where the declaration says which attributes there are."""
-        known = self.item.attributes
-        if self.item.table is not None and name not in known:
-            yield f"{what}: items have no attribute {name!r}; {did_you_mean(name, known)}"
 
 
 def _twice(what: str, names: list[str]) -> Iterable[str]:

@@ -93,6 +93,56 @@ class StoreContract:
         store.accept([event("b"), event("c")])
         assert [e.event_id for e in store.recent("anna", watermark)] == ["b", "c"]
 
+    def test_read_state_answers_for_each_user_of_a_request(self, open_store: Open) -> None:
+        store, other = open_store(), open_store()
+        store.accept([event("a"), event("b", user="bert")])
+        watermark = store.sequence()
+        store.accept([event("c", at=9), event("d", at=1), event("e", user="bert", value=2.5)])
+        other.forget("carl")
+        other.delete_item("x")
+        state = store.read_state(["bert", "nobody", "anna", "carl", "bert"], watermark)
+        assert [[each.event_id for each in events] for events in state.events] == [
+            ["e"],
+            [],
+            ["d", "c"],
+            [],
+            ["e"],
+        ]
+        assert state.events[0] == [event("e", user="bert", value=2.5)]
+        assert state.forgotten == [0, 0, 0, store.forgotten("carl"), 0]
+        assert state.forgotten[3] > watermark
+        assert state.deletions == store.deletion_count() == 1
+
+    def test_read_state_without_users_answers_deletions_alone(self, open_store: Open) -> None:
+        store = open_store()
+        assert store.read_state((), 0) == ([], [], 0)
+        store.accept([event("a")])
+        store.delete_item("x")
+        store.restore_item("x")
+        assert store.read_state((), 0) == ([], [], 2)
+
+    def test_read_state_of_many_users_is_of_one_moment(self, open_store: Open) -> None:
+        """A writer gives every user one event at a time: no reader may see one user ahead of another."""
+        store, other = open_store(), open_store()
+        users = [f"u{n}" for n in range(1_200)]
+        done = threading.Event()
+
+        def write() -> None:
+            for turn in range(5):
+                other.accept([event(f"{turn}-{user}", user=user) for user in users])
+            done.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        moments = 0
+        while not done.is_set() or not moments:
+            events = store.read_state(users, 0).events
+            assert len({len(each) for each in events}) == 1
+            moments += 1
+        writer.join()
+        state = store.read_state([*users, users[0]], 0)
+        assert [len(each) for each in state.events] == [5] * (len(users) + 1)
+
     def test_scan_gives_the_log_between_two_sequences(self, open_store: Open) -> None:
         store = open_store()
         store.accept([event("a"), event("b")])
@@ -232,18 +282,18 @@ class StoreContract:
 
     def test_deleted_items_come_back_when_restored(self, open_store: Open) -> None:
         one, two = open_store(), open_store()
-        before = two.deletions()
+        before = two.deletion_count()
         one.delete_item("a")
         one.delete_item("b")
-        assert two.deleted() == {"a", "b"}
-        after = two.deletions()
+        assert two.deleted_items() == {"a", "b"}
+        after = two.deletion_count()
         assert after > before
         two.restore_item("a")
         two.restore_item("never deleted")
-        assert one.deleted() == {"b"}
-        assert one.deletions() > after
+        assert one.deleted_items() == {"b"}
+        assert one.deletion_count() > after
         one.delete_item("a")
-        assert one.deleted() == {"a", "b"}
+        assert one.deleted_items() == {"a", "b"}
 
     def test_items_that_arrive_are_kept_in_order(self, open_store: Open) -> None:
         one, two = open_store(), open_store()
@@ -251,11 +301,11 @@ class StoreContract:
         second = two.add_item("é", "{}")
         again = one.add_item("a", '{"title": "B"}')
         assert first < second < again
-        assert [each.item for each in two.arrivals()] == ["a", "é", "a"]
-        assert two.arrivals(second) == [(again, "a", '{"title": "B"}')]
-        assert one.arrivals(again) == []
+        assert [each.item for each in two.added_items()] == ["a", "é", "a"]
+        assert two.added_items(second) == [(again, "a", '{"title": "B"}')]
+        assert one.added_items(again) == []
         one.close()
-        assert len(open_store().arrivals()) == 3
+        assert len(open_store().added_items()) == 3
 
     def test_exposures_are_written_without_waiting_for_them(self, open_store: Open) -> None:
         store = open_store()

@@ -24,8 +24,9 @@ from shortlist.evaluation.scoring import Scoring, score
 from shortlist.evaluation.select import choose
 from shortlist.evaluation.variety import variety
 from shortlist.evaluation.verdict import verdict
-from shortlist.features.words import named
-from shortlist.pipeline.path import Pipeline, SourceSlot
+from shortlist.features.schema import attributes_of
+from shortlist.pipeline.pipeline import Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.popular import Popular
 from shortlist.system.contracts import TrainingData, TrainingOptions
 from shortlist.system.system import System
@@ -127,7 +128,7 @@ def _judged(
     learned: TrainTestTask,
 ) -> EvaluatedModel:
     counts = np.bincount(learned.histories.items, minlength=len(pipeline.items))
-    words = named(pipeline.items, "words")
+    words = attributes_of(pipeline.items.table, "words")
     tags = next((pipeline.items.table[name] for name in words if name != "title"), None)
     return replace(
         EvaluatedModel.of(entry.name, entry.kind, found, questions.truth, seed=system.seed),

@@ -21,7 +21,9 @@ from shortlist.base.queries import Candidates
 from shortlist.base.threads import one_thread
 from shortlist.base.types import Floats
 from shortlist.features.features import Features
-from shortlist.pipeline.path import AT_ONCE, Pipeline, SourceSlot, hydrate
+from shortlist.pipeline.path import hydrate
+from shortlist.pipeline.pipeline import QUERY_BLOCK, Pipeline
+from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.system.contracts import Examples, RankerInputs, TrainingData, TrainingOptions
 from shortlist.system.system import System
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
@@ -97,7 +99,7 @@ def fit_sources(
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
         sources=tuple(placed),
         popular=most_popular(histories, items),
-        features=Features.fit(system, items, histories, contexts),
+        features=Features.fit(system, data),
         filters=tuple(each.fit(items) for each in system.filters),
         order=tuple(each.fit(items) for each in system.order),
     )
@@ -127,8 +129,8 @@ def build_examples(system: System, pipeline: Pipeline, learned: TrainTestTask) -
     keys = right.rows * count + right.items
     numeric, groups, items, targets = [], [], [], []
     with one_thread():
-        for first in range(0, len(askers), AT_ONCE):
-            rows = askers[first : first + AT_ONCE]
+        for first in range(0, len(askers), QUERY_BLOCK):
+            rows = askers[first : first + QUERY_BLOCK]
             queries = learned.queries(rows)
             state = pipeline.run_until(queries, 1, until=hydrate)
             inputs = pipeline.features(queries, state.candidates)

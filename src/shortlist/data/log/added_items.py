@@ -12,7 +12,7 @@ from shortlist.base.columns import ITEM
 from shortlist.base.errors import InvalidRequestError
 from shortlist.base.items import PICTURES
 from shortlist.base.suggest import did_you_mean
-from shortlist.storage.store import Arrival
+from shortlist.storage.store import AddedItem
 
 
 def checked(table: pl.DataFrame, attributes: Mapping[str, Any]) -> str:
@@ -36,7 +36,7 @@ def checked(table: pl.DataFrame, attributes: Mapping[str, Any]) -> str:
     return json.dumps(dict(attributes), ensure_ascii=False)
 
 
-def rows(table: pl.DataFrame, arrivals: Iterable[Arrival]) -> pl.DataFrame:
+def rows(table: pl.DataFrame, arrivals: Iterable[AddedItem]) -> pl.DataFrame:
     """The arrivals as rows like those of ``table``, without the items that it lists; of several the newest.
 
     What an arrival says of attributes that are not there any more, or are of another kind now, is left out.

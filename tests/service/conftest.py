@@ -1,0 +1,3 @@
+"""The small system of `tests.films`."""
+
+from tests.films import home, new_release, publish  # noqa: F401
