@@ -31,13 +31,15 @@ from shortlist.base.contexts import Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
+from shortlist.base.users import Users
 from shortlist.data.compact import compact, whole_log
 from shortlist.data.dataset import Dataset, load_dataset
 from shortlist.features.features import Features
 from shortlist.features.parity import TOLERANCE, compare
 from shortlist.pipeline.release import load, save
 from shortlist.retrieval.popular import Popular
-from shortlist.server.engine import Engine
+from shortlist.service.answering import Answering
+from shortlist.service.service import Service
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import ReleaseFacts
@@ -222,13 +224,13 @@ class World:
         self.releases += 1
         folder = self.folder / str(self.releases)
         folder.mkdir()
-        save(folder, SYSTEM, pipeline, data.users, data.histories, watermark)
+        save(folder, SYSTEM, pipeline, Users.of_keys(data.histories.users), data.histories, watermark)
         self.serve()
 
     def serve(self) -> None:
-        self.engine = Engine(self.store)
+        self.service = Service(self.store)
         release = load(self.folder / str(self.releases))
-        self.engine.swap(ReleaseFacts(self.releases, "", {}, 0, 0), release)
+        self.service.activate(ReleaseFacts(self.releases, "", {}, 0, 0), release)
 
     def restart(self) -> None:
         self.store.close()
@@ -236,14 +238,15 @@ class World:
         self.serve()
 
     def compact(self) -> None:
-        compact(self.home, self.store, lambda: self.engine.active.release.watermark)
+        compact(self.home, self.store, lambda: self.service.state.view.release.watermark)
 
     def ask(self, user: str, device: str | None) -> None:
         """The server's own way to a row of features; compared with the log as it is at this moment."""
-        self.engine.follow()
-        serving = self.engine.active
-        queries = said(self.engine._queries(serving, user), serving.pipeline.features, device)
-        features = serving.pipeline.features
+        service = self.service
+        service.update()
+        with Answering("recommend", service.state, self.store, service.metrics, None) as answering:
+            view, queries = answering.user_queries([user], [device and {"device": device}])
+        features = view.pipeline.features
         row = features(queries, everything(features)).numeric
         self.answers.append(Answer(user, device, int(queries.at[0]), row, features))
         self.compare(self.answers[-1])
@@ -262,7 +265,7 @@ class World:
         history = replace(log.take(mine) if mine else Histories.empty(1), users=np.array([user]))
         at = np.array([t])
         queries = said(Queries(history.before(at), at), features, device)
-        past = features.as_of(log)(queries, everything(features))
+        past = features.as_of(log)(queries, everything(features)).numeric
         same = np.isclose(past, now, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
         wrong = [
             f"{features.names[column]} of {user} and {ITEMS.keys[item]} at {t}: "
@@ -300,7 +303,10 @@ def test_what_is_served_is_what_training_reads(stream):
         def now():
             return world.clock if world else START
 
-        with mock.patch("shortlist.storage.sqlite.now", now), mock.patch("shortlist.server.engine.now", now):
+        with (
+            mock.patch("shortlist.storage.sqlite.now", now),
+            mock.patch("shortlist.service.online_state.now", now),
+        ):
             world = World(Path(folder))
             for action, given_ in [*stream, ("ask", ("u", None)), ("ask", ("v", "phone"))]:
                 if action == "accept":

@@ -44,7 +44,9 @@ def client(home, tmp_path, monkeypatch):
     ingest(system, home, tmp_path, progress=False)
     data = load_dataset(system, home)
     pipeline = fit(system, data.items, data.histories).retrieval
-    number = Releases(home).add(lambda folder: save(folder, system, pipeline, NO_USERS, data.histories, 0), {})
+    number = Releases(home).add(
+        lambda folder: save(folder, system, pipeline, NO_USERS, data.histories, 0), {}
+    )
     Releases(home).publish(number)
     with running(home) as address, httpx.Client(base_url=address, timeout=30) as client:
         yield client

@@ -152,9 +152,16 @@ def test_a_batch_of_similar_rank_and_search_answers_as_each_alone(service):
         (service.similar, [SimilarRequest("f4", 5), SimilarRequest("f8", 9, {"genres": "Drama"})]),
         (
             service.rank,
-            [RankRequest("u1", ["f1", "f1", "f2", "none"]), RankRequest("new", ["f9"]), RankRequest("u1", ["x"])],
+            [
+                RankRequest("u1", ["f1", "f1", "f2", "none"]),
+                RankRequest("new", ["f9"]),
+                RankRequest("u1", ["x"]),
+            ],
         ),
-        (service.search, [SearchRequest(item="f4", n=5), SearchRequest(item="f5", n=3, where={"genres": "Drama"})]),
+        (
+            service.search,
+            [SearchRequest(item="f4", n=5), SearchRequest(item="f5", n=3, where={"genres": "Drama"})],
+        ),
     ]:
         alone = [one(ask([request])) for request in requests]
         assert [parts(each) for each in ask(requests)] == [parts(each) for each in alone]
@@ -226,7 +233,12 @@ def test_exposures_and_counters_wait_for_the_end_of_a_call(service, store):
     call.finish()
     call.finish()
     [exposure] = store.exposed
-    assert (exposure.request, exposure.release, exposure.kind, exposure.user) == ("mine", 1, "recommend", "u1")
+    assert (exposure.request, exposure.release, exposure.kind, exposure.user) == (
+        "mine",
+        1,
+        "recommend",
+        "u1",
+    )
     assert list(exposure.items) == items(slate)
     assert b'shortlist_stage_candidates_total{side="out",stage="arrange"} 3.0' in service.metrics.page()
 
@@ -328,7 +340,10 @@ def test_a_forgotten_user_has_no_past(service, store):
 
 def test_a_posted_event_is_in_the_history_at_once(service):
     receipts = service.accept_events(
-        [EventRequest("click", "new", "f3", event_id="1"), EventRequest("click", "new", "unknown", event_id="2")]
+        [
+            EventRequest("click", "new", "f3", event_id="1"),
+            EventRequest("click", "new", "unknown", event_id="2"),
+        ]
     )
     assert [(each.new, each.known_item) for each in receipts.accepted] == [(True, True), (True, False)]
     assert not service.accept_events([EventRequest("click", "new", "f3", event_id="1")]).accepted[0].new
@@ -384,7 +399,13 @@ def test_ranking_the_same_item_twice_gives_it_once(service):
 
 def test_predictions_keep_order_repeats_and_deleted_items(service, store):
     store.delete_item("f9")
-    rows = [PredictRow("f9", "u1"), PredictRow("f4", "u1"), PredictRow("f9", "u1"), PredictRow("f4"), PredictRow("f4", 7)]
+    rows = [
+        PredictRow("f9", "u1"),
+        PredictRow("f4", "u1"),
+        PredictRow("f9", "u1"),
+        PredictRow("f4"),
+        PredictRow("f4", 7),
+    ]
     answer = service.predict(PredictRequest(rows))
     assert [(row.item, row.user) for row in answer.rows] == [
         ("f9", "u1"),
@@ -398,7 +419,9 @@ def test_predictions_keep_order_repeats_and_deleted_items(service, store):
     for row, request in zip(answer.rows, rows, strict=True):
         alone = service.predict(PredictRequest([request])).rows[0]
         assert row.value == pytest.approx(alone.value, abs=1e-5)
-    assert one(service.rank([RankRequest("u1", ["f4"])])).items[0].value == pytest.approx(answer.rows[1].value, abs=1e-5)
+    assert one(service.rank([RankRequest("u1", ["f4"])])).items[0].value == pytest.approx(
+        answer.rows[1].value, abs=1e-5
+    )
     with pytest.raises(NotFoundError):
         service.predict(PredictRequest([PredictRow("unknown")]))
 

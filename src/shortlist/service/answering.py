@@ -137,7 +137,15 @@ class Answering:
         items = [assemble.slate_items(view, each, without_source) for each in slates]
         took, stages = self._assembled(slates)
         answers = [
-            Slate(self._id(row, len(slates)), view.number, entries, list(each.degraded), took, user, stages=stages)
+            Slate(
+                self._id(row, len(slates)),
+                view.number,
+                entries,
+                list(each.degraded),
+                took,
+                user,
+                stages=stages,
+            )
             for row, (entries, each, user) in enumerate(zip(items, slates, users, strict=True))
         ]
         self._expose(view, answers, users)
@@ -148,10 +156,14 @@ class Answering:
     ) -> list[SearchResults]:
         """One answer for each search."""
         items = [assemble.search_items(view, each) for each in slates]
-        crops = [None if picture is None or picture.crop is None else list(picture.crop) for picture in pictures]
+        crops = [
+            None if picture is None or picture.crop is None else list(picture.crop) for picture in pictures
+        ]
         took, stages = self._assembled(slates)
         answers = [
-            SearchResults(self._id(row, len(slates)), view.number, entries, crop, list(each.degraded), took, stages)
+            SearchResults(
+                self._id(row, len(slates)), view.number, entries, crop, list(each.degraded), took, stages
+            )
             for row, (entries, each, crop) in enumerate(zip(items, slates, crops, strict=True))
         ]
         self._expose(view, answers, [None] * len(answers))

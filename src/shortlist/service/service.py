@@ -312,7 +312,9 @@ def must_search(request: SearchRequest) -> None:
 def _must_retrieve(view: View, field: str) -> None:
     """Raise InvalidRequestError unless the System has sources."""
     if not view.pipeline.sources:
-        raise InvalidRequestError(field, "this System has no sources to retrieve items with: it can rank and predict")
+        raise InvalidRequestError(
+            field, "this System has no sources to retrieve items with: it can rank and predict"
+        )
 
 
 def _known(view: View, keys: Sequence[ItemKey]) -> list[int]:
