@@ -50,7 +50,7 @@ system = System(
     sources=[
         Visual(
             on="photo",
-            encoder=EfficientNetLite0(share=0.75),  # people hold what they mean in the middle
+            encoder=EfficientNetLite0(crop_share=0.75),  # people hold what they mean in the middle
             fine_tune=FineTune(by="product"),  # backbone=True finds more, and takes ten minutes
         ),
         BM25(on=("title", "kind", "description")),

@@ -85,7 +85,7 @@ def pipeline(seed: int) -> Pipeline:
         weights=np.array([1, 0.5], np.float32),
         sources=sources,
         popular=np.argsort(-np.bincount(histories.items, minlength=FILMS), kind="stable").astype(np.int32),
-        features=Features.fit(system, items, histories),
+        features=Features.fit(system, TrainingData(histories, items)),
         filters=tuple(each.fit(items) for each in system.filters),
     )
     queries = Queries(
@@ -114,7 +114,7 @@ def sourceless_release(home: Home) -> int:
     predicts = copy(system)
     object.__setattr__(predicts, "sources", ())
     full, histories = pipeline(0), users_films(0)
-    features = Features.fit(predicts, films(), histories)
+    features = Features.fit(predicts, TrainingData(histories, films()))
     alone = replace(full, sources=(), features=features, ranker=None)
     items = np.arange(FILMS, dtype=np.int32).repeat(40)
     rows = np.tile(np.arange(40), FILMS)

@@ -12,6 +12,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shortlist.base.errors import DeclarationError as DeclarationError
     from shortlist.base.errors import ShortlistError as ShortlistError
+    from shortlist.features.kinds.attributes import ItemAttribute as ItemAttribute
+    from shortlist.features.kinds.attributes import Length as Length
+    from shortlist.features.kinds.attributes import UserAttribute as UserAttribute
+    from shortlist.features.kinds.context import Context as Context
+    from shortlist.features.kinds.counts import Count as Count
+    from shortlist.features.kinds.counts import Distinct as Distinct
+    from shortlist.features.kinds.counts import Sum as Sum
+    from shortlist.features.kinds.feast import FeastView as FeastView
+    from shortlist.features.kinds.means import Mean as Mean
+    from shortlist.features.kinds.means import Rate as Rate
+    from shortlist.features.kinds.profile import Distance as Distance
+    from shortlist.features.kinds.profile import Popularity as Popularity
+    from shortlist.features.kinds.profile import Similarity as Similarity
+    from shortlist.features.kinds.recency import Decayed as Decayed
+    from shortlist.features.kinds.recency import Last as Last
+    from shortlist.features.kinds.recency import Since as Since
+    from shortlist.features.kinds.shares import Among as Among
+    from shortlist.features.kinds.shares import Share as Share
+    from shortlist.features.partition import Band as Band
+    from shortlist.project.interface import open as open
     from shortlist.ranking.catboost import CatBoost as CatBoost
     from shortlist.ranking.logistic_regression import LogisticRegression as LogisticRegression
     from shortlist.retrieval.als import ALS as ALS
@@ -38,27 +58,10 @@ if TYPE_CHECKING:
     from shortlist.system.entity import Vector as Vector
     from shortlist.system.entity import Year as Year
     from shortlist.system.event import Event as Event
+    from shortlist.system.event import Label as Label
     from shortlist.system.event import Match as Match
     from shortlist.system.event import Objective as Objective
-    from shortlist.system.feast import FeastView as FeastView
-    from shortlist.system.features import Among as Among
     from shortlist.system.features import Automatic as Automatic
-    from shortlist.system.features import Band as Band
-    from shortlist.system.features import Count as Count
-    from shortlist.system.features import Decayed as Decayed
-    from shortlist.system.features import Distance as Distance
-    from shortlist.system.features import Distinct as Distinct
-    from shortlist.system.features import Last as Last
-    from shortlist.system.features import Mean as Mean
-    from shortlist.system.features import Popularity as Popularity
-    from shortlist.system.features import Rate as Rate
-    from shortlist.system.features import Share as Share
-    from shortlist.system.features import Similarity as Similarity
-    from shortlist.system.features import Since as Since
-    from shortlist.system.features import Sum as Sum
-    from shortlist.system.static_features import Context as Context
-    from shortlist.system.static_features import ItemAttribute as ItemAttribute
-    from shortlist.system.static_features import Length as Length
     from shortlist.system.system import Requirements as Requirements
     from shortlist.system.system import System as System
     from shortlist.system.table import Sample as Sample
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
 _HOME = {
     "DeclarationError": "base.errors",
     "ShortlistError": "base.errors",
+    "open": "project.interface",
     "CatBoost": "ranking.catboost",
     "LogisticRegression": "ranking.logistic_regression",
     "ALS": "retrieval.als",
@@ -96,27 +100,29 @@ _HOME = {
     "Vector": "system.entity",
     "Year": "system.entity",
     "Event": "system.event",
+    "Label": "system.event",
     "Match": "system.event",
     "Objective": "system.event",
-    "Among": "system.features",
-    "FeastView": "system.feast",
+    "Among": "features.kinds.shares",
+    "FeastView": "features.kinds.feast",
     "Automatic": "system.features",
-    "Band": "system.features",
-    "Count": "system.features",
-    "Decayed": "system.features",
-    "Distance": "system.features",
-    "Distinct": "system.features",
-    "Last": "system.features",
-    "Mean": "system.features",
-    "Popularity": "system.features",
-    "Rate": "system.features",
-    "Share": "system.features",
-    "Similarity": "system.features",
-    "Since": "system.features",
-    "Sum": "system.features",
-    "Context": "system.static_features",
-    "ItemAttribute": "system.static_features",
-    "Length": "system.static_features",
+    "Band": "features.partition",
+    "Count": "features.kinds.counts",
+    "Decayed": "features.kinds.recency",
+    "Distance": "features.kinds.profile",
+    "Distinct": "features.kinds.counts",
+    "Last": "features.kinds.recency",
+    "Mean": "features.kinds.means",
+    "Popularity": "features.kinds.profile",
+    "Rate": "features.kinds.means",
+    "Share": "features.kinds.shares",
+    "Similarity": "features.kinds.profile",
+    "Since": "features.kinds.recency",
+    "Sum": "features.kinds.counts",
+    "Context": "features.kinds.context",
+    "ItemAttribute": "features.kinds.attributes",
+    "Length": "features.kinds.attributes",
+    "UserAttribute": "features.kinds.attributes",
     "EfficientNetLite0": "vision.encoders.pretrained",
     "FineTune": "vision.tuning.fine_tune",
     "Requirements": "system.system",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shortlist.base.queries import Allowed, Ragged
-from shortlist.base.top import top, top_of_lists, walk
+from shortlist.base.top import first_allowed, top, top_of_lists
 
 # few different values, so that ties are common; -inf is what was forbidden
 scores_of_rows = arrays(
@@ -43,10 +43,10 @@ def test_top_of_lists_agrees_with_top(scores, n):
     st.lists(st.sets(st.integers(0, 9)), min_size=1, max_size=4),
     st.sets(st.integers(0, 9)),
 )
-def test_walk_gives_the_first_allowed(order, n, hidden, shared):
+def test_first_allowed_gives_the_first_allowed(order, n, hidden, shared):
     mask = np.isin(np.arange(10), list(shared))
     allowed = Allowed(mask, Ragged.from_lists([sorted(items) for items in hidden]))
-    found = walk(np.array(order, np.int32), n, allowed, len(hidden))
+    found = first_allowed(np.array(order, np.int32), n, allowed, len(hidden))
     for row, not_these in enumerate(hidden):
         fine = [item for item in order if item in shared and item not in not_these]
         assert found.items[found.rows == row].tolist() == fine[:n]

@@ -4,20 +4,23 @@ import csv
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
+from shortlist.testing.colours import photo
 from shortlist.testing.toy import toy_histories, toy_items
 
 SHOP = '''
 """A shop."""
 from shortlist import (
-    EASE, AlreadySeen, Diversity, Entity, Event, ItemKNN, LogisticRegression, Number, Objective, Popular, System,
-    Table, Tags,
+    EASE, AlreadySeen, Diversity, Entity, Event, ItemKNN, LogisticRegression, Number, Objective, Popular,
+    Requirements, System, Table, Tags,
 )
 
 views = Event(
@@ -34,6 +37,7 @@ system = System(
     rankers=[LogisticRegression()],
     filters=[AlreadySeen()],
     order=[Diversity(by="colours")],
+    requirements=Requirements(latency_ms=60_000),  # a busy machine changes no choice
 )
 '''
 
@@ -221,3 +225,70 @@ def test_check_reports_every_problem_at_once(tmp_path):
     told = run(tmp_path, "check", "shop.py", status=1)
     assert "did you mean 'who'" in told
     assert "did you mean 'price'" in told
+
+
+VISUAL = """
+from shortlist import Category, Entity, Image, LogisticRegression, Match, Requirements, System, Table, Visual
+from shortlist.testing.colours import Colours, shop
+
+system = System(
+    name="visual",
+    item=Entity("key", Table(shop(photos=9)), title="name", photo=Image("file"), product=Category("product")),
+    objectives=[Match("same product", by="product")],
+    sources=[Visual(on="photo", encoder=Colours())],
+    rankers=[LogisticRegression()],
+    requirements=Requirements(latency_ms=60_000),
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def visual(tmp_path_factory):
+    """A shop that is searched with photos: trained on held-out items, and published."""
+    folder = tmp_path_factory.mktemp("visual")
+    (folder / "visual.py").write_text(VISUAL)
+    (folder / "photo.png").write_bytes(photo("red", seed=7))
+    run(folder, "ingest", "visual.py")
+    told = run(folder, "train", "visual.py")
+    run(folder, "publish", "1")
+    return folder, told
+
+
+def test_a_ranker_of_photos_learns_from_held_out_items(visual):
+    _, told = visual
+    assert "logistic_regression" in told
+    assert "9 of 60 pictures were held out" in told
+
+
+def test_search_with_a_photo_or_an_item(visual):
+    folder, _ = visual
+    told = run(folder, "search", "photo.png", "--crop", "auto", "--n", "3")
+    assert len(re.findall("red (?:ball|cup)", told)) == 3
+    told = run(folder, "search", "--item", "blue-0", "--where", "product=blue ball", "--n", "3")
+    assert len(re.findall("blue ball", told)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nothing.png"], 1, "no picture file"),
+        (["photo.png", "--crop", "middle"], 2, "four numbers"),
+        (["photo.png", "--where", "product"], 2, "name=word"),
+    ],
+)
+def test_a_search_that_cannot_be_is_one_sentence(visual, arguments, status, message):
+    told = run(visual[0], "search", *arguments, status=status)
+    assert message in told
+    assert "Traceback" not in told
+
+
+def test_serve_with_several_workers_ends_with_ctrl_c(shop):
+    command = [sys.executable, "-m", "shortlist", "serve", "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, cwd=shop[0], stderr=subprocess.PIPE, text=True) as server:
+        lines = iter(server.stderr)
+        address = next(line for line in lines if "serving at" in line).split()[-1]
+        next(line for line in lines if "serves" in line)
+        assert httpx.get(f"{address}/health").status_code == 200
+        server.send_signal(signal.SIGINT)
+        server.stderr.read()
+    assert server.returncode == 0

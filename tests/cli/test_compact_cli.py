@@ -69,4 +69,4 @@ def test_parity_and_retention_are_told(shop):
     assert "Forgot u1." in run(shop, "forget", "u1")
     with (shop / "views.csv").open("a") as file:
         file.write(f"u2,i1,{OLD}\n")
-    assert "20 left out (of people who were forgotten)" in run(shop, "ingest", "shop.py")
+    assert "20 of forgotten users left out" in run(shop, "ingest", "shop.py")

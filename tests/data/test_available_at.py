@@ -34,7 +34,7 @@ def test_a_table_says_when_its_events_became_known(declare, home, tmp_path):
         "known"
     ]
     data = load_dataset(system, home)
-    mine = data.histories.take([data.users.index("x")])
+    mine = data.histories.take([data.users.position("x")])
     assert [data.items.keys[item] for item in mine.items] == ["d", "b", "a", "c"], "by time, then as known"
     assert mine.available_at.tolist() == [180 * SECOND, 150 * SECOND, 160 * SECOND, 110 * SECOND]
     ahead = scan(home).filter(pl.col("user") == "y").collect()[AVAILABLE_AT][0]

@@ -79,7 +79,7 @@ def test_a_table_that_is_all_wrong_is_an_error(declare, tmp_path):
 
 
 def test_of_a_big_table_it_says_that_it_saw_the_first_rows(declare, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "SAMPLE", 50)
+    monkeypatch.setattr(room, "SAMPLE_ROWS", 50)
     (problem,) = check(declare(Table(MANY), value_range=(1, 4)), tmp_path)
     assert "10 of the first 50 rows (20.0%): value outside 1 to 4" in str(problem)
 
@@ -88,7 +88,7 @@ def test_of_a_big_table_it_says_that_it_saw_the_first_rows(declare, tmp_path, mo
     ("when", "severity", "message"),
     [
         (pl.col("value") > 9, "error", "never holds in all 2,000 events"),
-        (pl.col("value") > 0, "warning", "holds in all 2,000 events: there is nothing to tell apart"),
+        (pl.col("value") > 0, "warning", "holds in all 2,000 events: every label is the same"),
         (pl.col("value").str.contains("x"), "error", "cannot be evaluated"),
     ],
 )
@@ -127,7 +127,7 @@ def test_days_written_as_numbers_are_noticed(declare, tmp_path):
 def test_too_little_to_learn_from(declare, tmp_path):
     ((severity, text),) = found(declare(Table(MANY[:50])), tmp_path)
     assert severity == "warning"
-    assert "50 events of 3 users are little to learn from" in text
+    assert "50 events of 3 users are too few to learn from" in text
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_rows_that_are_in_the_log_are_known_by_their_context_too(system, home, t
 def test_codes_of_the_dataset(system, home, tmp_path):
     ingest(system, home, tmp_path)
     data = load_dataset(system, home)
-    assert data.contexts.words == {"device": ("mobile", "tv"), "city": ("Wien", 'say "hi"')}
+    assert data.contexts.vocabularies == {"device": ("mobile", "tv"), "city": ("Wien", 'say "hi"')}
     assert data.histories.context.tolist() == [[0, 0], [1, 0], [0, -1], [-1, 1], [-1, -1]]
 
 
@@ -67,7 +67,7 @@ def test_a_log_from_before_contexts_is_read(declare, home, tmp_path):
     ingest(declare("ratings.csv"), home, tmp_path)
     later = declare("ratings.csv", context={"device": "kind"})
     data = load_dataset(later, home)
-    assert data.contexts.words == {"device": ()}
+    assert data.contexts.vocabularies == {"device": ()}
     assert set(data.histories.context.ravel()) == {-1}
     assert AVAILABLE_AT in scan(home).collect_schema()
     with pytest.raises(DataError, match="is now read from other columns"):

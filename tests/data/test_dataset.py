@@ -37,17 +37,17 @@ def test_histories_are_the_log_sorted_by_user_and_time_stably(rows, batch, decla
     home = Home.open(tmp_path_factory.mktemp("home"))
     system = declare(table(rows), entity=ITEM, id="id")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(inputs, "BATCH", batch)
+        patched.setattr(inputs, "FAST_BATCH_ROWS", batch)
         ingest(system, home, home.path)
     data = load_dataset(system, home)
     known = [row for row in rows if row[1] in "abc"]
-    assert data.users == sorted({row[0] for row in known})
+    assert data.users.keys == sorted({row[0] for row in known})
     assert data.items.keys == ["b", "a", "c"]
     expected = sorted(known, key=lambda row: (row[0], row[3]))  # equal times keep the order of the input
     assert [data.items.keys[item] for item in data.histories.items] == [row[1] for row in expected]
     assert data.histories.value.tolist() == [row[2] for row in expected]
     assert data.histories.at.tolist() == [row[3] * 43_200_000_000 for row in expected]
-    assert [data.users[row] for row in data.histories.rows] == [row[0] for row in expected]
+    assert [data.users.keys[row] for row in data.histories.rows] == [row[0] for row in expected]
     assert data.histories.items.dtype == np.int32
     assert data.schema == {"title": "text"}
 

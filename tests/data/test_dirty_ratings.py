@@ -20,7 +20,7 @@ def logged(home: Home) -> list[tuple[str, str]]:
     return list(scan(home).select("user", "item").collect().iter_rows())
 
 
-def put_aside(home: Home) -> dict[int, str]:
+def quarantined(home: Home) -> dict[int, str]:
     """Row number to reason."""
     table = pl.read_parquet(home.quarantine / "rating.parquet")
     return dict(table.select("row", "reason").iter_rows())
@@ -66,11 +66,11 @@ def write(tmp_path: Path):
         ("", "empty row"),
     ],
 )
-def test_one_bad_row_is_put_aside_with_its_reason(line, reason, write, declare, home, tmp_path):
+def test_one_bad_row_is_quarantined_with_its_reason(line, reason, write, declare, home, tmp_path):
     rows = (GOOD + line + "\n" + "3,12,5,1260759160\n").encode("utf-8", "surrogateescape")
     write("ratings.csv", rows)
     report = ingest(declare("ratings.csv", value_range=(0.5, 5)), home, tmp_path)
-    assert put_aside(home) == {3: reason}
+    assert quarantined(home) == {3: reason}
     assert report.reasons == {reason: 1}
     assert (report.rows, report.added, report.quarantined) == (4, 3, 1)
     assert logged(home) == [("1", "10"), ("2", "11"), ("3", "12")]
@@ -142,7 +142,7 @@ def test_a_quoted_cell_may_go_on_over_lines_and_a_slipped_quote_takes_one_line_o
     assert report.reasons == {"malformed line: a quote that does not close": 2}
 
 
-def test_malformed_json_lines_are_put_aside(declare, home, tmp_path):
+def test_malformed_json_lines_are_quarantined(declare, home, tmp_path):
     good = {"user": 1, "item": "a", "rating": 4, "at": "2020-01-01"}
     lines = [
         json.dumps(good),

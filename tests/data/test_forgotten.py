@@ -38,7 +38,7 @@ def test_a_changed_table_does_not_bring_them_back(forgotten, home, tmp_path):
     (tmp_path / "events.csv").write_text(HEAD + OLD + f"anna,a,5,{later:.0f}\nanna,b,3,250\n")
     report = ingest(forgotten, home, tmp_path)
     assert report.inputs[-1].forgotten == 4
-    assert "4 left out (of people who were forgotten)" in str(report)
+    assert "4 of forgotten users left out" in str(report)
     assert report.added == 1, "what they did since counts as anybody's"
     assert users(home) == ["anna", "bert"]
 
@@ -53,5 +53,5 @@ def test_nothing_of_them_stays_in_the_home(forgotten, home, tmp_path):
 
 def test_a_damaged_list_stops_before_anything_comes_back(forgotten, home, tmp_path):
     (home.path / "forgotten.json").write_text("[]")
-    with pytest.raises(StoreError, match="restore it from a copy, or forgotten people come back"):
+    with pytest.raises(StoreError, match="restore it from a copy, or forgotten users come back"):
         ingest(forgotten, home, tmp_path)

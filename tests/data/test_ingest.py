@@ -80,7 +80,7 @@ def test_a_dataframe_is_a_table(declare, home, tmp_path):
     system = declare(Table(RATINGS))
     assert ingest(system, home, tmp_path).added == 4
     again = ingest(system, home, tmp_path)
-    assert (again.added, again.inputs[0].known) == (0, 4)
+    assert (again.added, again.inputs[0].already_logged) == (0, 4)
     assert logged(home) == EXPECTED
 
 
@@ -132,7 +132,7 @@ def test_without_a_clock_the_order_of_rows_is_the_order_of_time(declare, home, t
     assert at.max() < DAY
     pl.concat([plain, pl.DataFrame({"user": [9], "item": [9]})]).write_csv(folder / "1.csv")
     again = ingest(system, home, tmp_path)
-    assert (again.added, again.inputs[0].known) == (1, 4)
+    assert (again.added, again.inputs[0].already_logged) == (1, 4)
 
 
 def test_ids_tell_rows_apart_and_bring_together(declare, home, tmp_path):
@@ -177,7 +177,7 @@ def test_of_an_appended_file_only_new_rows_are_added(declare, home, tmp_path):
     path.write_text(path.read_text() + RATINGS[2:].write_csv(include_header=False))
     again = ingest(declare("ratings.csv"), home, tmp_path)
     (rating,) = again.inputs
-    assert (rating.rows, rating.added, rating.known) == (7, 2, 3)
+    assert (rating.rows, rating.added, rating.already_logged) == (7, 2, 3)
     assert again.reasons == first.reasons
     assert pl.read_parquet(home.quarantine / "rating.parquet")["row"].sort().to_list() == [3, 5]
 
@@ -192,7 +192,7 @@ def test_a_mended_file_leaves_the_quarantine(declare, home, tmp_path):
 
 
 def test_batches_do_not_show(declare, home, tmp_path, monkeypatch):
-    monkeypatch.setattr(inputs, "BATCH", 7)
+    monkeypatch.setattr(inputs, "FAST_BATCH_ROWS", 7)
     rows = [(user % 5, user % 3, 1.0, 1_260_759_144 + user // 2 * 40_000) for user in range(60)]
     table = pl.DataFrame(rows + rows[:20], schema=["user", "item", "rating", "at"], orient="row")
     report = ingest(declare(Table(table)), home, tmp_path)
@@ -222,7 +222,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(declare, home, tmp_p
     assert "changed while it was read" in warning
     monkeypatch.undo()
     again = ingest(declare("ratings.csv"), home, tmp_path)
-    assert (again.inputs[0].known, again.added) == (2, 0)
+    assert (again.inputs[0].already_logged, again.added) == (2, 0)
 
 
 cells = st.sampled_from(["1", "2", "x", "2.0", "", " "])
@@ -243,7 +243,7 @@ def test_ingest_twice_is_ingest_once(rows, cut, declare, tmp_path_factory):
             (folder / "ratings.csv").write_text(header + each)
             report = ingest(declare("ratings.csv"), home, folder)
             reading = sum(each.rows for each in report.inputs)
-            placed = report.added + sum(each.known for each in report.inputs) + report.quarantined
+            placed = report.added + sum(each.already_logged for each in report.inputs) + report.quarantined
             assert reading == placed
         return scan(home).select("user", "item", "at", "value").collect()
 
@@ -339,7 +339,7 @@ def test_kinds_follow_the_column_where_none_is_declared(declare, home, tmp_path)
     assert kinds["digits"] == pl.Float64
 
 
-def test_rows_that_are_no_items_are_put_aside(declare, home, tmp_path):
+def test_rows_that_are_no_items_are_quarantined(declare, home, tmp_path):
     (tmp_path / "films.csv").write_bytes(b"id,title\n1,One\n,Nothing\n1,Again\n2,caf\xe9\n3,Three\n")
     report = ingest(
         declare(Table(RATINGS), entity=Entity("id", Table("films.csv"), title="title")), home, tmp_path
@@ -400,4 +400,4 @@ def test_a_damaged_ledger_is_said_and_may_be_removed(declare, home, tmp_path):
             ingest(system, home, tmp_path)
     home.ledger.unlink()
     report = ingest(system, home, tmp_path)
-    assert (report.added, report.inputs[-1].known) == (0, 1)
+    assert (report.added, report.inputs[-1].already_logged) == (0, 1)

@@ -31,7 +31,7 @@ from shortlist.system.event import Event, Objective
 from shortlist.system.system import System
 from shortlist.system.table import Table
 
-inputs.BATCH = 20_000
+inputs.FAST_BATCH_ROWS = 20_000
 folder = Path(sys.argv[1])
 rating = Event("rating", Table("ratings.csv"), at="at", value="rating")
 system = System(
@@ -86,14 +86,14 @@ STEPS = {
     "the quarantine is replaced": (quarantine.os, "replace"),
     "the ledger is written": (files.os, "replace"),
     "rows are checked": (room.EventRows, "split"),
-    "rows are recognised": (room.Logged, "holds"),
+    "rows are recognised": (room.LoggedRows, "contains"),
 }
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 31, 45])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_failure_at_any_step(step, after, whole, declare, home, tmp_path, monkeypatch):
-    monkeypatch.setattr(inputs, "BATCH", 100)
+    monkeypatch.setattr(inputs, "FAST_BATCH_ROWS", 100)
     place, name = STEPS[step]
     real, calls = getattr(place, name), iter(range(10_000))
 

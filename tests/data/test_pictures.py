@@ -1,4 +1,4 @@
-"""The pictures that a catalogue names are gathered at ingest, each once, and broken ones put aside."""
+"""The pictures that a catalogue names are collected at ingest, each once, and broken ones quarantined."""
 
 import shutil
 from contextlib import closing
@@ -13,7 +13,7 @@ from shortlist.data.check import check
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.data.ingest.report import PicturesReport
-from shortlist.features.words import named
+from shortlist.features.schema import attributes_of
 from shortlist.system.entity import Entity, Image, Tags
 from shortlist.system.table import Table
 from shortlist.testing.pictures import picture, saved
@@ -94,7 +94,7 @@ def test_a_dataframe_is_read_from_the_folder_of_the_system(declare, home, tmp_pa
     assert kept(home) == [[HASHES[0]]]
 
 
-def test_broken_pictures_are_put_aside_and_items_stay(shop, home, tmp_path, capsys):
+def test_broken_pictures_are_quarantined_and_items_stay(shop, home, tmp_path, capsys):
     photos = tmp_path / "shop" / "photos"
     (photos / "cut.jpg").write_bytes(PHOTOS["0.jpg"][:500])
     (photos / "notes.jpg").write_text("no picture")
@@ -109,11 +109,11 @@ def test_broken_pictures_are_put_aside_and_items_stay(shop, home, tmp_path, caps
         ("shop/items.parquet", 3, "missing", "c", "photo"),
     ]
     assert aside["source"].to_list() == [str(photos / name) for name in ("cut.jpg", "notes.jpg", "none.jpg")]
-    assert "pictures: photo: 1 new, 0 unchanged, 3 put aside (1 " in str(report)
+    assert "pictures: photo: 1 new, 0 unchanged, 3 quarantined (1 " in str(report)
     from rich.console import Console
 
     show_ingest(Console(), report, home)
-    assert "what was put aside is in" in capsys.readouterr().out
+    assert "rejected rows are in" in capsys.readouterr().out
 
 
 def test_what_was_mended_leaves_the_quarantine(shop, home, tmp_path):
@@ -138,14 +138,14 @@ def test_unchanged_pictures_are_not_read_again_when_the_table_changes(shop, home
     assert kept(home) == [[HASHES[1]], [HASHES[2]], [HASHES[0]]]
 
 
-def test_copies_and_look_alikes_are_counted(shop, home, tmp_path):
+def test_copies_and_near_duplicates_are_counted(shop, home, tmp_path):
     photos = tmp_path / "shop" / "photos"
     shutil.copy(photos / "0.jpg", photos / "copy.jpg")
     (photos / "smaller.jpg").write_bytes(saved(picture(0, 100, 75), quality=50))
     table = products("photos/0.jpg", "photos/copy.jpg", "photos/smaller.jpg", "photos/1.jpg")
     report = ingest(shop(table), home, tmp_path)
-    assert report.pictures == (PicturesReport(attribute="photo", added=4, copies=1, alike=1),)
-    assert "1 copies of others, 1 nearly the same as others" in str(report)
+    assert report.pictures == (PicturesReport(attribute="photo", added=4, copies=1, near_duplicates=1),)
+    assert "1 exact copies, 1 near duplicates" in str(report)
 
 
 def test_several_attributes_may_name_pictures(shop, home, tmp_path):
@@ -161,7 +161,7 @@ def test_pictures_are_no_words(shop, home, tmp_path):
     ingest(system, home, tmp_path)
     data = load_dataset(system, home)
     assert data.schema == {"photo": "image", "colours": "tags"}
-    assert named(data.items, "words") == ["colours"]
+    assert attributes_of(data.items.table, "words") == ["colours"]
     assert data.items.pictured.tolist() == [True, True]
     assert np.abs(data.items.picture(0).astype(int) - picture(0, 200, 150)).mean() < 6
 
@@ -175,7 +175,7 @@ def test_check_tells_of_missing_pictures_and_reads_none(shop, home, tmp_path, mo
     monkeypatch.setattr(collecting, "_read", lambda source: pytest.fail("read"))
     few = check(shop(products("photos/0.jpg", "photos/7.jpg", "http://nowhere.invalid/x.jpg")), tmp_path)
     found = next(problem for problem in few if problem.column == "photo")
-    assert (found.severity, found.message) == ("warning", "1 of 2 pictures are not there")
+    assert (found.severity, found.message) == ("warning", "1 of 2 pictures do not exist")
     assert found.examples == (f"row 2: {str(tmp_path / 'shop' / 'photos' / '7.jpg')!r}",)
     wrong = check(shop(products("0.jpg", "7.jpg")), tmp_path)
     assert next(problem for problem in wrong if problem.column == "photo").severity == "error"

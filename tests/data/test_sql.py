@@ -40,7 +40,7 @@ COLUMNS = {"user": "customer", "item": "product", "value": "stars", "at": "at"}
 
 
 def test_a_query_is_a_table(shop, declare, home, tmp_path, monkeypatch):
-    monkeypatch.setattr(sql, "SLOW_BATCH", 2)  # several parts
+    monkeypatch.setattr(sql, "TOLERANT_BATCH_ROWS", 2)  # several parts
     item = Entity(
         "id", SqlQuery("sqlite:///shop.db", "SELECT * FROM products"), title="title", tags=Tags("tags")
     )

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from shortlist.data.reading.type_inference import inferred, typed
+from shortlist.data.reading.type_inference import infer_attribute, typed_column
 from shortlist.system.entity import Number, Tags, Vector
 
 HALF = [0.5, 1.0]
@@ -22,13 +22,13 @@ HALF = [0.5, 1.0]
     ],
 )
 def test_cells_become_vectors(cells, read):
-    found = typed(Vector("v"), cells)
+    found = typed_column(Vector("v"), cells)
     assert found.dtype == pl.List(pl.Float32)
     assert found.to_list() == read
 
 
 def test_lists_of_fractions_are_vectors_unless_declared_otherwise():
-    assert isinstance(inferred("look", pl.Series("v", [HALF])), Vector)
-    assert isinstance(inferred("look", pl.Series("v", [["a"]])), Tags)
-    assert isinstance(inferred("look", pl.Series("v", [[1, 2]])), Tags)
-    assert isinstance(inferred("look", pl.Series("v", [0.5])), Number)
+    assert isinstance(infer_attribute("look", pl.Series("v", [HALF])), Vector)
+    assert isinstance(infer_attribute("look", pl.Series("v", [["a"]])), Tags)
+    assert isinstance(infer_attribute("look", pl.Series("v", [[1, 2]])), Tags)
+    assert isinstance(infer_attribute("look", pl.Series("v", [0.5])), Number)

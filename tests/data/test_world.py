@@ -42,7 +42,7 @@ def auc(wanted: np.ndarray, others: np.ndarray) -> float:
     return float((wanted > others).mean() + (wanted == others).mean() / 2)
 
 
-def test_the_same_knobs_give_the_same_rows(folder: Path, tmp_path: Path) -> None:
+def test_the_same_parameters_give_the_same_rows(folder: Path, tmp_path: Path) -> None:
     SMALL.write(tmp_path / "again")
     replace(SMALL, seed=6).write(tmp_path / "other")
     paths = folder, tmp_path / "again", tmp_path / "other"
@@ -52,7 +52,7 @@ def test_the_same_knobs_give_the_same_rows(folder: Path, tmp_path: Path) -> None
         assert not first.equals(other)
 
 
-def test_about_as_many_events_as_asked(views: pl.DataFrame, purchases: pl.DataFrame) -> None:
+def test_about_as_many_events_as_declared(views: pl.DataFrame, purchases: pl.DataFrame) -> None:
     assert len(views) + len(purchases) == pytest.approx(SMALL.events, rel=0.05)
 
 
@@ -90,10 +90,10 @@ def test_every_purchase_follows_its_view(views: pl.DataFrame, purchases: pl.Data
     assert seen["viewed"].null_count() == 0
 
 
-def slope(**knobs: float) -> float:
+def slope(**parameters: float) -> float:
     """Of views over true rank, both logarithmic, away from the head (a slate shows nothing twice)."""
     world = World(users=5_000, items=3_000, days=4, popularity_drift=0, new_items=0, seed=3)
-    truth = Truth.draw(replace(world, **knobs))
+    truth = Truth.draw(replace(world, **parameters))
     drawn = [views for day in range(4) for _, views, _ in Visits(truth).of_day(day, 60_000)]
     edges = np.geomspace(30, 3_000, 10)
     counts, _ = np.histogram(truth.rank[pl.concat(drawn)["item_id"].to_numpy()], edges)
@@ -141,22 +141,22 @@ def test_popularity_drifts(views: pl.DataFrame, truth: Truth) -> None:
 
 
 def test_position_bias_is_visible(truth: Truth) -> None:
-    """With one cluster and equal popularity nothing but the position decides who is looked at."""
+    """With one cluster and equal popularity nothing but the position decides who is examined at."""
     world = replace(SMALL, clusters=1, zipf=0, popularity_drift=0, new_items=0, taste_drift=0)
     [(_, views, _)] = Visits(Truth.draw(world)).of_day(0, 60_000)
     counts = np.bincount(views["position"].to_numpy(), minlength=world.slate)
-    np.testing.assert_allclose(counts / counts[0], truth.looked_at(), rtol=0.06)
+    np.testing.assert_allclose(counts / counts[0], truth.examination(), rtol=0.06)
 
 
 def test_a_slate_shows_nothing_twice() -> None:
     world = replace(SMALL, position_bias=0, zipf=2)
     drawn = Visits(Truth.draw(world))
-    drawn._stock(world.begin)
-    visit, position, place = drawn._look(np.random.default_rng(0), np.zeros(500, np.int16))
-    looked = pl.DataFrame({"visit": visit, "position": position, "place": place})
-    assert not looked.select("visit", "place").is_duplicated().any()
-    assert not looked.select("visit", "position").is_duplicated().any()
-    by_visit = looked.group_by("visit").agg(pl.col("position").max(), pl.len())
+    drawn._reweight(world.begin)
+    visit, position, place = drawn._examine(np.random.default_rng(0), np.zeros(500, np.int16))
+    examined = pl.DataFrame({"visit": visit, "position": position, "place": place})
+    assert not examined.select("visit", "place").is_duplicated().any()
+    assert not examined.select("visit", "position").is_duplicated().any()
+    by_visit = examined.group_by("visit").agg(pl.col("position").max(), pl.len())
     assert (by_visit["position"] + 1 == by_visit["len"]).all()
 
 
@@ -167,8 +167,8 @@ def test_truth_predicts_better_than_popularity(views: pl.DataFrame, truth: Truth
     others = np.random.default_rng(0).integers(SMALL.items, size=len(items))
     counted = np.bincount(before["item_id"].to_numpy(), minlength=SMALL.items)
     now = SMALL.end - DAY
-    by_chance = auc(truth.chance(users, items, now), truth.chance(users, others, now))
-    assert by_chance > auc(counted[items], counted[others]) + 0.03
+    by_propensity = auc(truth.view_propensity(users, items, now), truth.view_propensity(users, others, now))
+    assert by_propensity > auc(counted[items], counted[others]) + 0.03
     popular_others = np.random.default_rng(1).permutation(items)
     by_affinity = auc(truth.affinity(users, items, moments), truth.affinity(users, popular_others, moments))
     assert by_affinity > 0.7
@@ -201,13 +201,15 @@ def test_affinity_broadcasts(truth: Truth) -> None:
     assert matrix.shape == (2, 3)
     assert ((matrix > 0) & (matrix < 1)).all()
     np.testing.assert_allclose(matrix[1], truth.affinity(7, items), rtol=1e-6)
-    np.testing.assert_allclose(truth.chance(users[:, None], items)[1], truth.chance(7, items), rtol=1e-6)
+    np.testing.assert_allclose(
+        truth.view_propensity(users[:, None], items)[1], truth.view_propensity(7, items), rtol=1e-6
+    )
     assert float(truth.affinity(7, 5)) == pytest.approx(float(matrix[1, 1]), rel=1e-6)
 
 
 def test_truth_comes_back_as_it_was_made(truth: Truth) -> None:
     made = Truth.draw(SMALL)
-    assert truth.knobs == replace(truth.knobs, **vars(SMALL))
+    assert truth.parameters == replace(truth.parameters, **vars(SMALL))
     for name in ("cluster", "vectors", "rank", "arrived", "price", "favourites", "tastes"):
         np.testing.assert_array_equal(getattr(truth, name), getattr(made, name))
 
@@ -220,7 +222,7 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_overwritten(folder: Path) -> None:
-    with pytest.raises(DataError, match="is there already"):
+    with pytest.raises(DataError, match="exists already"):
         SMALL.write(folder)
 
 
@@ -229,7 +231,7 @@ def test_no_world_no_truth(tmp_path: Path) -> None:
         Truth.load(tmp_path)
 
 
-def test_impossible_knobs_are_all_named() -> None:
+def test_impossible_parameters_are_all_named() -> None:
     with pytest.raises(DeclarationError) as caught:
         World(users=0, exploration=1.5, zipf=-1)
     assert len(caught.value.problems) == 3
@@ -240,8 +242,8 @@ def test_impossible_knobs_are_all_named() -> None:
 ODD = [{"new_items": 1}, {"items": 2, "clusters": 2}, {"users": 1}, {"slate": 1}, {"events": 1}]
 
 
-@pytest.mark.parametrize("knobs", ODD)
-def test_odd_worlds_can_be_written(tmp_path: Path, knobs: dict[str, float]) -> None:
-    world = replace(World(users=50, items=60, events=500, days=3, clusters=5), **knobs)
+@pytest.mark.parametrize("parameters", ODD)
+def test_odd_worlds_can_be_written(tmp_path: Path, parameters: dict[str, float]) -> None:
+    world = replace(World(users=50, items=60, events=500, days=3, clusters=5), **parameters)
     world.write(tmp_path / "world")
     assert pl.read_parquet(tmp_path / "world" / "views" / "*.parquet")["item_id"].is_between(0, 59).all()

@@ -1,4 +1,4 @@
-"""docs/synthetic-world.md says what is so."""
+"""docs/synthetic-world.md executes, and its tables of columns are right."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_the_code_runs(names: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("table", ["items", "views", "purchases"])
-def test_the_columns_are_as_written(names: dict[str, object], table: str) -> None:
+def test_the_columns_are_as_documented(names: dict[str, object], table: str) -> None:
     part = TEXT.split(f"`{table}/`,")[1].split("\n\n")[1]
     written = re.findall(r"^\| `(\w+)` \| ([\w ]+?) \|", part, flags=re.MULTILINE)
     found = pl.read_parquet(names["folder"] / table / "*.parquet").schema

@@ -8,12 +8,12 @@ import pytest
 
 from shortlist.base.queries import Ragged, Retrieved
 from shortlist.evaluation.evaluated_model import EvaluatedModel, Latency
-from shortlist.evaluation.evaluation import Ceiling, Evaluation, Sizes, Slice
-from shortlist.evaluation.report import Person, Shown
+from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, Sizes, Slice
+from shortlist.evaluation.report import SampleItem, SampleUser
 from shortlist.evaluation.scoring import score
 from shortlist.evaluation.select import choose
+from shortlist.evaluation.summary import summary
 from shortlist.evaluation.variety import variety
-from shortlist.evaluation.verdict import verdict
 from shortlist.system.system import Requirements
 
 USERS, ITEMS, LENGTH = 400, 800, 100
@@ -72,11 +72,14 @@ def evaluation() -> Evaluation:
         split="Everything after 12 March 1998 was held out: 1,240 ratings by the 400 people who rated on.",
         sizes=Sizes(943, ITEMS, 100_000, USERS),
         models=tuple(models),
-        verdict=verdict(models, "catboost"),
+        summary=summary(models, "catboost"),
         choice=choose([each for each in models if each.kind == "pipeline"], Requirements()),
-        ceilings=(
-            *(Ceiling.of(name, found[name], truth, [10, 20, 50, 100]) for name in ("popular", "als", "ease")),
-            Ceiling.of("all together", merged, truth),
+        recall_ceilings=(
+            *(
+                RecallCeiling.of(name, found[name], truth, [10, 20, 50, 100])
+                for name in ("popular", "als", "ease")
+            ),
+            RecallCeiling.of("all together", merged, truth),
         ),
         slices=(
             Slice.of("new users", "fewer than 5 events before", models, np.arange(USERS) < 40),
@@ -110,10 +113,10 @@ def _popularity() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def gallery() -> list[Person]:
-    """Two people; one title tries to run a script."""
+def samples() -> list[SampleUser]:
+    """Two users; one title tries to run a script."""
     return [
-        Person(
+        SampleUser(
             "User 196",
             (
                 "Kolya (1996)",
@@ -123,13 +126,15 @@ def gallery() -> list[Person]:
                 "Amadeus (1984)",
             ),
             (
-                Shown("Sense and Sensibility (1995)", "people who liked Emma liked this", True),
-                Shown("Secrets & Lies (1996)", "similar to Kolya"),
-                Shown("Cinema Paradiso (1988)", "popular in the last 30 days", True),
-                Shown("<script>alert('hello')</script>", "a title that would like to be a program"),
+                SampleItem("Sense and Sensibility (1995)", "people who liked Emma liked this", True),
+                SampleItem("Secrets & Lies (1996)", "similar to Kolya"),
+                SampleItem("Cinema Paradiso (1988)", "popular in the last 30 days", True),
+                SampleItem("<script>alert('hello')</script>", "a title that would like to be a program"),
             ),
         ),
-        Person(
-            "User 22", ("Braveheart (1995)", "Star Wars (1977)"), (Shown("The Empire Strikes Back (1980)"),)
+        SampleUser(
+            "User 22",
+            ("Braveheart (1995)", "Star Wars (1977)"),
+            (SampleItem("The Empire Strikes Back (1980)"),),
         ),
     ]

@@ -27,7 +27,7 @@ def test_is_as_wide_as_the_central_limit_says(values: np.ndarray) -> None:
 def test_small_blocks_draw_as_widely(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(1).random(500)
     whole = interval(values)
-    monkeypatch.setattr(module, "BLOCK", 1200)
+    monkeypatch.setattr(module, "DRAW_BLOCK", 1200)
     small = interval(values)
     assert (small.low, small.high) == pytest.approx((whole.low, whole.high), abs=0.005)
 

@@ -7,7 +7,7 @@ import pytest
 from shortlist.base.errors import DataError, ReleaseError
 from shortlist.base.queries import Ragged, Retrieved
 from shortlist.evaluation.evaluated_model import EvaluatedModel
-from shortlist.evaluation.evaluation import Ceiling, Evaluation, Slice, from_json, to_json
+from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, Slice, from_json, to_json
 
 TRUTH = Ragged(np.array([0, 2, 3, 3]), np.array([1, 2, 3], np.int32))
 FOUND = Retrieved(
@@ -28,13 +28,13 @@ def test_a_truth_without_positives_cannot_be_judged_by() -> None:
 
 
 def test_a_ceiling_rises_to_all_that_was_retrieved() -> None:
-    ceiling = Ceiling.of("als", FOUND, TRUTH, [2, 1, 500])
+    ceiling = RecallCeiling.of("als", FOUND, TRUTH, [2, 1, 500])
     assert ceiling.sizes == (1, 2)  # 6 candidates for 3 people, and no depth beyond
     assert [each.mean for each in ceiling.recall] == [0.25, 1.0]
 
 
 def test_a_set_without_order_has_one_size() -> None:
-    ceiling = Ceiling.of("all", FOUND, TRUTH)
+    ceiling = RecallCeiling.of("all", FOUND, TRUTH)
     assert ceiling.sizes == (2,)
     assert [each.mean for each in ceiling.recall] == [1.0]
 
@@ -58,7 +58,7 @@ def test_survives_json_but_for_values_per_row(evaluation: Evaluation) -> None:
 def test_a_newer_format_is_refused_and_a_damaged_one_explained(evaluation: Evaluation) -> None:
     with pytest.raises(ReleaseError, match=r"format 2.*upgrade"):
         from_json(to_json(replace(evaluation, format=2)))
-    for content in (b"", b"{}", b'{"format": 1}', to_json(evaluation)[:-40]):
+    for content in (b"", b"{}", b'{"format": 2}', to_json(evaluation)[:-40]):
         with pytest.raises(ReleaseError, match="cannot be read"):
             from_json(content)
 

@@ -7,15 +7,15 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from shortlist.evaluation.evaluation import Ceiling, Evaluation, from_json, to_json
-from shortlist.evaluation.report import Person, show, write_html
+from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, from_json, to_json
+from shortlist.evaluation.report import SampleUser, show, write_html
 from shortlist.evaluation.report.figures import count, milliseconds, seconds, size
 from shortlist.evaluation.report.markup import h
 from shortlist.evaluation.report.svg import Scale, apart, round_up
 
 
-def written(evaluation: Evaluation, path: Path, gallery: list[Person] | tuple[()] = ()) -> str:
-    write_html(evaluation, path / "report.html", gallery)
+def written(evaluation: Evaluation, path: Path, samples: list[SampleUser] | tuple[()] = ()) -> str:
+    write_html(evaluation, path / "report.html", samples)
     return (path / "report.html").read_text("utf-8")
 
 
@@ -36,26 +36,28 @@ def bare(evaluation: Evaluation) -> Evaluation:
         for each in evaluation.models
         if each.kind == "source"
     )
-    return replace(evaluation, models=models, choice=None, ceilings=(), slices=(), verdict="Few facts.")
+    return replace(
+        evaluation, models=models, choice=None, recall_ceilings=(), slices=(), summary="Few facts."
+    )
 
 
 def test_the_page_is_well_formed_and_tells_everything(
-    evaluation: Evaluation, gallery, tmp_path: Path
+    evaluation: Evaluation, samples, tmp_path: Path
 ) -> None:
-    root = tree(written(evaluation, tmp_path, gallery))
+    root = tree(written(evaluation, tmp_path, samples))
     headings = [each.text for each in root.iter("h2")]
     assert headings == [
-        "Who finds what people chose next",
-        "What retrieval leaves within reach",
-        "Whether the probabilities can be believed",
-        "Quality against speed",
-        "For whom it works",
-        "A few people",
-        "How this was measured",
+        "Quality of recommendations",
+        "Recall ceiling of retrieval",
+        "Calibration of the probabilities",
+        "Quality against latency",
+        "Quality by slice",
+        "Sample users",
+        "Method",
     ]
     words = " ".join(root.itertext())
     for told in (
-        evaluation.verdict,
+        evaluation.summary,
         evaluation.choice.sentence,
         evaluation.split,
         "0.069",
@@ -66,26 +68,26 @@ def test_the_page_is_well_formed_and_tells_everything(
         assert f"{each.metrics['ndcg@10'].mean:.3f}" in words
 
 
-def test_titles_cannot_become_programs(evaluation: Evaluation, gallery, tmp_path: Path) -> None:
-    nasty = replace(evaluation, system="<b>&\"'", verdict="<img src=x onerror=alert(1)>")
-    page = written(nasty, tmp_path, gallery)
+def test_titles_cannot_become_programs(evaluation: Evaluation, samples, tmp_path: Path) -> None:
+    nasty = replace(evaluation, system="<b>&\"'", summary="<img src=x onerror=alert(1)>")
+    page = written(nasty, tmp_path, samples)
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script&gt;alert('hello')&lt;/script&gt;" in page
-    assert tree(page).find("body/header/h1").text == nasty.verdict
+    assert tree(page).find("body/header/h1").text == nasty.summary
     assert tree(page).find("head/title").text == "<b>&\"': evaluation"
 
 
-def test_the_page_needs_nothing_from_elsewhere(evaluation: Evaluation, gallery, tmp_path: Path) -> None:
-    page = written(evaluation, tmp_path, gallery)
+def test_the_page_needs_nothing_from_elsewhere(evaluation: Evaluation, samples, tmp_path: Path) -> None:
+    page = written(evaluation, tmp_path, samples)
     assert not re.findall(r"\s(?:src|href)=|url\(|@import", page)
     assert set(re.findall(r"https?://[^\"' ]*", page)) == {"http://www.w3.org/2000/svg"}
     policies = [each.get("content") for each in tree(page).iter("meta") if each.get("http-equiv")]
     assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
 
 
-def test_every_picture_says_what_it_shows(evaluation: Evaluation, gallery, tmp_path: Path) -> None:
-    root = tree(written(evaluation, tmp_path, gallery))
+def test_every_picture_says_what_it_shows(evaluation: Evaluation, samples, tmp_path: Path) -> None:
+    root = tree(written(evaluation, tmp_path, samples))
     space = "{http://www.w3.org/2000/svg}"
     pictures = [each for each in root.iter(f"{space}svg") if each.get("aria-hidden") is None]
     assert len(pictures) == 7
@@ -108,16 +110,18 @@ def test_an_evaluation_that_was_read_back_gives_the_same_page(evaluation: Evalua
 def test_what_is_unknown_is_left_out(bare: Evaluation, tmp_path: Path) -> None:
     root = tree(written(bare, tmp_path))
     assert [each.text for each in root.iter("h2")] == [
-        "Who finds what people chose next",
-        "How this was measured",
+        "Quality of recommendations",
+        "Method",
     ]
     assert "retrieval" not in printed(bare)
 
 
-def test_ceilings_without_curves_are_bars(evaluation: Evaluation, tmp_path: Path) -> None:
-    flat = tuple(Ceiling(each.name, each.sizes[-1:], each.recall[-1:]) for each in evaluation.ceilings)
-    page = written(replace(evaluation, ceilings=flat), tmp_path)
-    assert "candidates per person" not in page
+def test_recall_ceilings_without_curves_are_bars(evaluation: Evaluation, tmp_path: Path) -> None:
+    flat = tuple(
+        RecallCeiling(each.name, each.sizes[-1:], each.recall[-1:]) for each in evaluation.recall_ceilings
+    )
+    page = written(replace(evaluation, recall_ceilings=flat), tmp_path)
+    assert "candidates per query" not in page
     assert "all together 0.9" in page
 
 
@@ -139,8 +143,8 @@ def test_the_terminal_table_fits_80_columns(evaluation: Evaluation) -> None:
         assert name.lower() in " ".join(lines).lower()
 
 
-def test_brackets_in_a_verdict_are_no_markup(evaluation: Evaluation) -> None:
-    assert "[red]this[/red]" in printed(replace(evaluation, verdict="[red]this[/red]"))
+def test_brackets_in_a_summary_are_no_markup(evaluation: Evaluation) -> None:
+    assert "[red]this[/red]" in printed(replace(evaluation, summary="[red]this[/red]"))
 
 
 def test_markup_escapes_and_leaves_out() -> None:

@@ -9,7 +9,7 @@ from shortlist.base.errors import DataError, DeclarationError
 from shortlist.evaluation.bootstrap import interval
 from shortlist.evaluation.evaluated_model import EvaluatedModel, Latency
 from shortlist.evaluation.select import choose, front
-from shortlist.evaluation.verdict import verdict
+from shortlist.evaluation.summary import summary
 from shortlist.system.system import Requirements
 
 EASY = np.linspace(0, 0.4, 400)
@@ -49,17 +49,17 @@ def test_the_simplest_that_is_not_measurably_worse() -> None:
     choice = choose([NEAR, SIMPLE], NEEDS)
     assert choice.name == "logistic"
     assert choice.sentence.startswith(
-        "logistic serves: it is simpler than boosted and not measurably worse (NDCG@10 0.250 against 0.251, "
+        "logistic serves: it is simpler than boosted and not significantly worse (NDCG@10 0.250 against 0.251, "
         "difference -0.001, 95% interval -0.00"
     )
     assert [each.name for each in choice.table] == ["boosted", "logistic"]
-    assert not choice.table[1].behind.significant
+    assert not choice.table[1].difference.significant
 
 
 def test_the_best_where_everything_simpler_is_measurably_worse() -> None:
     choice = choose([SIMPLE, FAR], NEEDS)
     assert choice.name == "deep"
-    assert "measurably above every simpler model (logistic is nearest with 0.250)" in choice.sentence
+    assert "significantly better than every simpler model (logistic is nearest with 0.250)" in choice.sentence
     assert "p99 of 40 ms is within the 50 ms" in choice.sentence
 
 
@@ -90,7 +90,7 @@ def test_an_interpretable_system_gets_a_model_that_can_be_read() -> None:
     choice = choose([FAR, NEAR, SIMPLE], needs)
     assert choice.name == "logistic"
     assert [each.name for each in choice.table if not each.allowed] == ["deep", "boosted"]
-    with pytest.raises(DeclarationError, match="none of these can be read off: deep, boosted"):
+    with pytest.raises(DeclarationError, match="none of these is interpretable: deep, boosted"):
         choose([FAR, NEAR], needs)
 
 
@@ -116,16 +116,16 @@ def test_the_front_holds_the_best_and_nothing_on_it_is_beaten(points: list[tuple
     assert not any(a[0] < b[0] and a[1] > b[1] for a in points for b in kept)
 
 
-def test_a_verdict_compares_with_the_baseline_and_the_best_source() -> None:
+def test_a_summary_compares_with_the_baseline_and_the_best_source() -> None:
     base = model("popular", 0, 1, 0, kind="baseline")
     weak, strong = (model(name, gain, 1, 0, kind="source") for name, gain in (("als", 0.01), ("ease", 0.05)))
     worst = model("nothing", -0.1, 1, 0, kind="baseline")
-    assert verdict([worst, base, weak, strong, FAR], "deep") == (
+    assert summary([worst, base, weak, strong, FAR], "deep") == (
         "deep reaches NDCG@10 0.300, 50% above the 0.200 of popular and 20% above the 0.250 of the best source "
         "alone, ease."
     )
-    assert verdict([worst, FAR], "deep") == "deep reaches NDCG@10 0.300, 3.0 times the 0.100 of nothing."
-    assert verdict([SIMPLE], "logistic") == "logistic reaches NDCG@10 0.250."
-    assert "20% below the 0.250 of the best source alone, ease" in verdict([strong, base], "popular")
-    same = verdict([model("twin", 0.0501, 1, 0, kind="source"), SIMPLE], "logistic")
-    assert "not measurably different from the 0.250 of the best source alone, twin" in same
+    assert summary([worst, FAR], "deep") == "deep reaches NDCG@10 0.300, 3.0 times the 0.100 of nothing."
+    assert summary([SIMPLE], "logistic") == "logistic reaches NDCG@10 0.250."
+    assert "20% below the 0.250 of the best source alone, ease" in summary([strong, base], "popular")
+    same = summary([model("twin", 0.0501, 1, 0, kind="source"), SIMPLE], "logistic")
+    assert "not significantly different from the 0.250 of the best source alone, twin" in same

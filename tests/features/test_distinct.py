@@ -1,4 +1,7 @@
-"""Different users of an item: both readers equal counting by hand, whatever comes late, twice or out of order."""
+"""Distinct users of an item: both readers equal counting by hand, whatever comes late, twice or out of order."""
+
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import pytest
@@ -6,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.base.columns import DAY, HOUR
-from shortlist.features.formulas import value
+from shortlist.features.kinds.counts import Distinct
 from shortlist.features.readers import distinct
-from shortlist.features.readers.distinct import Different, LiveDifferent
+from shortlist.features.readers.distinct import DistinctCounts, DistinctIndex
 from shortlist.features.readers.live import Live
+from shortlist.features.readers.reader import ItemStatistics
 from shortlist.features.readers.timeline import Timeline
 from shortlist.features.readers.wavelet import Wavelet
+from shortlist.features.window import TILES, Window
 from shortlist.system.event import Event
-from shortlist.system.features import TILES, Distinct, Window
 
 KEYS = 3
 views = Event("view")
@@ -29,7 +33,7 @@ def columns(stream):
 
 
 def live_at(stream, t, batches):
-    reader = Live(KEYS, [], [], {each.over for each in FEATURES})
+    reader = Live(KEYS, reduce(or_, (each.statistics for each in FEATURES)))
     keys, at, who, known = columns(stream)
     order = np.argsort(known, kind="stable")
     order = order[known[order] <= t]
@@ -49,7 +53,7 @@ def by_hand(stream, key, t, window):
 @pytest.fixture(params=[True, False], ids=["spans looked through", "wavelet"])
 def way(request, monkeypatch):
     if not request.param:
-        monkeypatch.setattr(distinct, "AT_MOST", -1)
+        monkeypatch.setattr(distinct, "MAX_SCANNED", -1)
 
 
 @pytest.mark.usefixtures("way")
@@ -63,8 +67,8 @@ def test_both_readers_count_what_counting_by_hand_finds():
         every, moments = np.arange(KEYS), np.full(KEYS, t)
         for feature in FEATURES:
             wanted = [by_hand(stream, key, t, feature.over) for key in range(KEYS)]
-            assert value(feature, lambda _: past, every, moments, 0).tolist() == wanted, feature.name
-            assert value(feature, lambda _: now, every, moments, 0).tolist() == wanted, feature.name
+            assert feature.value(lambda _: past, every, moments, 0).tolist() == wanted, feature.name
+            assert feature.value(lambda _: now, every, moments, 0).tolist() == wanted, feature.name
 
     law()
 
@@ -94,24 +98,24 @@ def test_a_wavelet_counts_what_is_below(values, data):
 
 
 def test_a_span_starts_afresh():
-    different = Different(np.array([0, 4, 5]), np.array([7, 7, 8, 7, 7]))
-    assert different.previous.tolist() == [-1, 0, -1, 1, -1]
-    assert different.count(np.array([0, 1, 2, 4, 3]), np.array([4, 2, 4, 5, 3])).tolist() == [2, 1, 2, 1, 0]
+    index = DistinctIndex(np.array([0, 4, 5]), np.array([7, 7, 8, 7, 7]))
+    assert index.previous.tolist() == [-1, 0, -1, 1, -1]
+    assert index.count(np.array([0, 1, 2, 4, 3]), np.array([4, 2, 4, 5, 3])).tolist() == [2, 1, 2, 1, 0]
 
 
 def test_pairs_that_left_every_window_are_forgotten(monkeypatch):
-    monkeypatch.setattr(distinct, "RECENT", 3)
-    live = LiveDifferent(2, [Window(DAY), Window(7 * DAY)])
+    monkeypatch.setattr(distinct, "MAX_UNSORTED", 3)
+    live = DistinctCounts(2, [Window(DAY), Window(7 * DAY)])
     for day in range(40):
-        for ring in live.rings.values():
-            ring.advance((day + 1) * DAY)
+        for window in live.windows.values():
+            window.advance((day + 1) * DAY)
         users = np.arange(4) + 4 * day
         live.add(np.array([0, 0, 1, 1]), np.full(4, day * DAY), users)
     assert live.counts(np.array([0, 1]), Window(7 * DAY)).tolist() == [14, 14]
     assert len(live.pairs) + len(live.recent) < 45, "of 160"
 
 
-def test_who_did_it_must_be_said():
-    reader = Live(1, [], [], [Window(DAY)])
-    with pytest.raises(AssertionError, match="who did it"):
+def test_distinct_users_must_be_named():
+    reader = Live(1, ItemStatistics.of(distinct=Window(DAY)))
+    with pytest.raises(AssertionError, match="name the user"):
         reader.add(np.array([0]), np.array([0]), np.array([1.0]))

@@ -14,8 +14,10 @@ from shortlist.base.errors import DataError, UnavailableError
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
-from shortlist.features.feast import open_view
+from shortlist.base.users import NO_USERS
 from shortlist.features.features import Features
+from shortlist.features.kinds.feast import open_view
+from shortlist.system.contracts import TrainingData
 
 feast = pytest.importorskip("feast", reason="Feast has an environment of its own: run `make test-feast`")
 
@@ -94,7 +96,7 @@ def repo(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def features(repo):
-    return Features.fit(below(system, repo), ITEMS, Histories.empty(1))
+    return Features.fit(below(system, repo), TrainingData(Histories.empty(1), ITEMS))
 
 
 def below(declared, repo):
@@ -109,7 +111,7 @@ def table(features, days, users, degraded=None):
     scores = np.zeros((len(rows), 1), np.float32)
     values = features(
         Queries(histories, at), Candidates(rows, items.astype(np.int32), scores, scores > 0), degraded
-    )
+    ).numeric
     named = dict(zip(features.names, values.T.reshape(len(features.names), len(days), -1), strict=True))
     return {name: column for name, column in named.items() if name != "source_popular"}
 
@@ -182,7 +184,7 @@ def test_one_question_for_all_candidates(features, monkeypatch):
 
 def test_facts_are_saved_and_loaded(features, tmp_path):
     features.save(tmp_path)
-    again = Features.load(tmp_path, ITEMS, Histories.empty(1))
+    again = Features.load(tmp_path, ITEMS, NO_USERS, Histories.empty(1))
     assert again.names == features.names
     first, second = table(features, [6], ["ann"]), table(again, [6], ["ann"])
     assert all(same(first[name], second[name]) for name in first)
@@ -192,7 +194,7 @@ def test_a_store_that_cannot_answer_is_left_out_and_told(repo, tmp_path):
     import shutil
 
     shutil.copytree(repo, tmp_path / "gone")
-    fitted = Features.fit(below(system, tmp_path / "gone"), ITEMS, Histories.empty(1))
+    fitted = Features.fit(below(system, tmp_path / "gone"), TrainingData(Histories.empty(1), ITEMS))
     with sqlite3.connect(tmp_path / "gone" / "online.db") as database:
         database.execute("DROP TABLE shop_item_stats")
     degraded = []
@@ -210,7 +212,7 @@ def test_a_store_that_cannot_answer_is_left_out_and_told(repo, tmp_path):
 
 def test_a_repository_that_went_away_is_left_out_too(features, repo, tmp_path):
     moved = FeastView("item_stats", repo=str(tmp_path / "nowhere"), features=["ctr"])
-    lost = Features(ITEMS, replace(features.facts, definitions=(moved,)), features.readers)
+    lost = Features(replace(features.facts, definitions=(moved,)), ITEMS, NO_USERS, features.readers)
     degraded = []
     assert np.isnan(table(lost, [6], ["ann"], degraded)["item_stats_ctr"]).all()
     assert "cannot open the repository" in degraded[0]
@@ -227,15 +229,15 @@ def test_a_repository_that_went_away_is_left_out_too(features, repo, tmp_path):
 )
 def test_what_feast_does_not_have_is_told(view, told, repo):
     with pytest.raises(DeclarationError, match=told):
-        Features.fit(below(replace(system, features=[view]), repo), ITEMS, Histories.empty(1))
+        Features.fit(below(replace(system, features=[view]), repo), TrainingData(Histories.empty(1), ITEMS))
 
 
 def test_no_repository(tmp_path):
     with pytest.raises(DeclarationError, match=r"which should hold a feature_store\.yaml"):
-        Features.fit(below(system, tmp_path), ITEMS, Histories.empty(1))
+        Features.fit(below(system, tmp_path), TrainingData(Histories.empty(1), ITEMS))
 
 
 def test_it_extends_the_automatic_set(repo):
     extended = replace(system, features=[Automatic(), replace(of_items, repo=str(repo))])
-    names = Features.fit(extended, ITEMS, Histories.from_lists([[0, 1]])).names
+    names = Features.fit(extended, TrainingData(Histories.from_lists([[0, 1]]), ITEMS)).names
     assert {"item_view_count", "item_stats_ctr"} <= set(names)

@@ -15,6 +15,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.feast_export import export
 from shortlist.features.features import Features
+from shortlist.system.contracts import TrainingData
 from shortlist.testing.toy import toy_histories, toy_items
 
 views = Event("view", value="stars")
@@ -37,7 +38,7 @@ def histories():
 
 @pytest.fixture(scope="module")
 def features(histories):
-    return Features.fit(system, toy_items(), histories)
+    return Features.fit(system, TrainingData(histories, toy_items()))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_a_folder_that_holds_something_is_left_alone(written, features, historie
 
 def test_nothing_to_write(features, histories, tmp_path):
     alone = Features.fit(
-        replace(system, features=[Count(views, by=("item", "hour"))]), toy_items(), histories
+        replace(system, features=[Count(views, by=("item", "hour"))]), TrainingData(histories, toy_items())
     )
     with pytest.raises(DataError, match="there is nothing"):
         export(system, alone, histories, tmp_path / "repo")
@@ -102,8 +103,7 @@ def test_feast_gives_the_values_that_are_served(applied, written, features, hist
                 FeastView("user_features", repo=str(applied), features=exported.users, by="user"),
             ],
         ),
-        toy_items(),
-        histories,
+        TrainingData(histories, toy_items()),
     )
     count, people = len(toy_items()), len(histories)
     rows = np.repeat(np.arange(people), count)
@@ -113,7 +113,7 @@ def test_feast_gives_the_values_that_are_served(applied, written, features, hist
     served = dict(zip(features.names, features(queries, candidates).numeric.T, strict=True))
     spelled = {name.replace("=", "_").replace(" ", "_"): column for name, column in served.items()}
     for reader in (again, again.as_of(histories)):
-        kept = dict(zip(reader.names, reader(queries, candidates).T, strict=True))
+        kept = dict(zip(reader.names, reader(queries, candidates).numeric.T, strict=True))
         assert len(kept) == 1 + len(exported.items) + len(exported.users)
         for name, column in kept.items():
             own = name.removeprefix("item_features_").removeprefix("user_features_")
@@ -122,11 +122,13 @@ def test_feast_gives_the_values_that_are_served(applied, written, features, hist
 
 def test_nothing_is_known_before_the_log_ended(applied, histories):
     view = FeastView("item_features", repo=str(applied), features=["item_view_count"])
-    fitted = Features.fit(replace(system, features=[view]), toy_items(), histories).as_of(histories)
+    fitted = Features.fit(replace(system, features=[view]), TrainingData(histories, toy_items())).as_of(
+        histories
+    )
     nothing = np.zeros((1, 1), np.float32)
     one = Candidates(np.zeros(1, np.int64), np.zeros(1, np.int32), nothing, nothing > 0)
     values = [
-        fitted(Queries(Histories.empty(1), np.array([at])), one)[0, 1]
+        fitted(Queries(Histories.empty(1), np.array([at])), one).numeric[0, 1]
         for at in (histories.end - 1, histories.end)
     ]
     assert np.isnan(values[0])

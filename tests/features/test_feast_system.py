@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from shortlist.project.ask import Asker
 
 from shortlist.base.errors import DeclarationError
-from shortlist.features.feast import open_view
+from shortlist.features.kinds.feast import open_view
 from shortlist.project import verbs
-from shortlist.project.ask import Asker
 from shortlist.project.project import open_project
 from shortlist.testing.toy import toy_histories, toy_items
 

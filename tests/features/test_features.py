@@ -22,12 +22,15 @@ from shortlist import (
 from shortlist.base.columns import DAY, HOUR
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
+from shortlist.base.users import NO_USERS
 from shortlist.features.features import Features
 from shortlist.features.parity import compare
 from shortlist.features.readers.live import Live
+from shortlist.system.contracts import TrainingData
 from shortlist.testing.toy import ITEMS, toy_histories, toy_items, toy_queries
 
 NOW = 61 * DAY
+DATA = TrainingData(toy_histories(), toy_items())
 views = Event("view", value="stars")
 system = System(
     name="toy",
@@ -41,7 +44,7 @@ system = System(
 
 @pytest.fixture(scope="module")
 def features():
-    return Features.fit(system, toy_items(), toy_histories())
+    return Features.fit(system, DATA)
 
 
 def candidates(rows, items):
@@ -59,7 +62,7 @@ def test_the_automatic_set(features):
         "source_a", "source_b",
         "item_price", "item_colours=blue", "item_colours=red", "item_colours=shiny",
         "item_brand=brand 0", "item_brand=brand 1", "item_brand=brand 2",
-        "age_released", "hour", "weekday",
+        "item_released_age", "hour", "weekday",
         "item_view_count", "item_view_count_30d", "item_view_mean",
         "user_view_count", "user_view_since", "user_view_mean",
         "user_view_popularity", "user_price_view_distance",
@@ -82,7 +85,7 @@ def test_known_values(features):
     # red was valued 5 and 3, and three events' worth of the person's mean of 3 are added
     assert np.allclose(found["user_colours_view_mean"][0], (5 + 3 + 3 * 3) / (2 + 3))
     assert np.allclose(found["user_price_view_distance"], np.array([4, 24, 7]) - 8)
-    assert found["age_released"].tolist() == [57, 37, 54]
+    assert found["item_released_age"].tolist() == [57, 37, 54]
     assert found["source_a"].tolist() == [4, 24, 7]
 
 
@@ -100,13 +103,13 @@ def test_now_equals_as_of_now(features):
     queries = replace(toy_queries(rows=8), at=np.full(8, toy_histories().at.max() + 1))
     rows = np.repeat(np.arange(8), 10)
     asked = candidates(rows, np.random.default_rng(0).integers(0, ITEMS, 80))
-    past = Features.fit(system, toy_items(), toy_histories()).as_of(toy_histories())
-    now = Features.fit(system, toy_items(), toy_histories())
-    assert np.allclose(past(queries, asked), now(queries, asked), equal_nan=True)
+    past = Features.fit(system, DATA).as_of(toy_histories())
+    now = Features.fit(system, DATA)
+    assert np.allclose(past(queries, asked).numeric, now(queries, asked).numeric, equal_nan=True)
 
 
 def test_what_happens_is_felt_at_once(features):
-    fresh = Features.fit(system, toy_items(), toy_histories())
+    fresh = Features.fit(system, DATA)
     queries = Queries(Histories.empty(1), np.array([NOW]))
     before = table(fresh, queries, [0], [4])["item_view_count"][0]
     fresh.live.add(
@@ -142,8 +145,11 @@ def test_what_happens_after_the_question_changes_nothing():
     )
     moments = np.full(len(histories), moment)
     asked = candidates(np.repeat(np.arange(len(histories)), 3), np.tile([3, 17, 30], len(histories)))
-    fitted = Features.fit(system, toy_items(), histories.before(moments))
-    values = [fitted.as_of(log)(Queries(log.before(moments), moments), asked) for log in (histories, changed)]
+    fitted = Features.fit(system, TrainingData(histories.before(moments), toy_items()))
+    values = [
+        fitted.as_of(log)(Queries(log.before(moments), moments), asked).numeric
+        for log in (histories, changed)
+    ]
     assert np.array_equal(values[0], values[1], equal_nan=True)
 
 
@@ -166,7 +172,7 @@ def test_definitions_of_ones_own():
         event=np.array([0, 0, 0, 0, 1], np.int16),
         value=np.full(5, np.nan, np.float32),
     )
-    fitted = Features.fit(declared, toy_items(), histories)
+    fitted = Features.fit(declared, TrainingData(histories, toy_items()))
     assert fitted.names[2:] == [
         "item_order_rate", "item_hour_view_count", "user_view_distinct_3e", "user_colours_order_share",
     ]  # fmt: skip
@@ -181,7 +187,7 @@ def test_definitions_of_ones_own():
 
 def test_own_definitions_extend_the_automatic_set():
     extended = replace(system, features=[Automatic(), Count(views, by="item", window="1d")])
-    names = Features.fit(extended, toy_items(), toy_histories()).names
+    names = Features.fit(extended, DATA).names
     assert "item_view_count_1d" in names
     assert "user_brand_view_share" in names
 
@@ -192,14 +198,12 @@ def test_own_definitions_extend_the_automatic_set():
         (lambda: Count(views, by="cart"), "by starts with 'user' or 'item'"),
         (lambda: Count(views, by=("item", Band("price"))), "divided by a context, not by a band"),
         (lambda: replace(system, features=[Count(views, by=("item", "hours"))]), "did you mean 'hour'"),
-        (lambda: Count(views, by="item", window="10e"), "a window of events needs a person's history"),
+        (lambda: Count(views, by="item", window="10e"), "a window of events needs a user's history"),
         (lambda: Count(views, window="soon"), "no duration"),
         (lambda: replace(system, features=[Count(Event("order"))]), "which is not in events"),
         (lambda: replace(system, features=["count"]), "which is no Definition"),
         (
-            lambda: Features.fit(
-                replace(system, features=[Share(views, by=("user", "colour"))]), toy_items(), toy_histories()
-            ),
+            lambda: Features.fit(replace(system, features=[Share(views, by=("user", "colour"))]), DATA),
             "did you mean 'colours'",
         ),
     ],
@@ -211,7 +215,7 @@ def test_strange_definitions_are_refused(make, told):
 
 def test_saves_and_loads(features, tmp_path):
     features.save(tmp_path)
-    again = Features.load(tmp_path, toy_items(), toy_histories())
+    again = Features.load(tmp_path, toy_items(), NO_USERS, toy_histories())
     queries = toy_queries()
     asked = candidates([0, 1, 2], [3, 30, 12])
     assert again.names == features.names
@@ -219,7 +223,7 @@ def test_saves_and_loads(features, tmp_path):
 
 
 def test_no_candidates(features):
-    assert features(toy_queries(), candidates(np.zeros(0, np.int64), np.zeros(0))).shape == (
+    assert features(toy_queries(), candidates(np.zeros(0, np.int64), np.zeros(0))).numeric.shape == (
         0,
         len(features.names),
     )
@@ -228,7 +232,7 @@ def test_no_candidates(features):
 def test_parity_of_a_log(features):
     found = compare(features, toy_histories())
     assert found.difference is None
-    assert found.values >= found.moments * ITEMS * len(features.names), "every feature, of people too"
+    assert found.values >= found.moments * ITEMS * len(features.names), "every feature, of users too"
 
 
 def test_parity_names_the_first_difference(features, monkeypatch):
@@ -237,7 +241,7 @@ def test_parity_names_the_first_difference(features, monkeypatch):
     monkeypatch.setattr(
         Live,
         "add",
-        lambda self, keys, at, value, others: honest(self, keys[::2], at[::2], value[::2], others[::2]),
+        lambda self, keys, at, value, users: honest(self, keys[::2], at[::2], value[::2], users[::2]),
     )
     difference = compare(features, toy_histories()).difference
     assert difference is not None

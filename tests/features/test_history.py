@@ -26,6 +26,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
+from shortlist.system.contracts import TrainingData
 
 NOW = 20 * DAY
 views = Event("view", context={"device": "device"})
@@ -63,12 +64,12 @@ def read(feature, device=None, at=NOW):
         sources=[Popular()],
         features=[feature],
     )
-    features = Features.fit(system, ITEMS, LOG, CONTEXTS)
+    features = Features.fit(system, TrainingData(LOG, ITEMS, contexts=CONTEXTS))
     scores = np.zeros((len(ITEMS), 1), np.float32)
     everything = Candidates(np.zeros(6, np.int64), np.arange(6, dtype=np.int32), scores, scores > 0)
     moments = np.array([at])
     queries = Queries(LOG.before(moments), moments, CONTEXTS.codes([device and {"device": device}]))
-    past = features.as_of(LOG)(queries, everything)[:, 1]
+    past = features.as_of(LOG)(queries, everything).numeric[:, 1]
     if at == NOW:
         assert np.array_equal(past, features(queries, everything).numeric[:, 1], equal_nan=True)
     return [None if np.isnan(x) else pytest.approx(x, rel=1e-6) for x in past.tolist()]

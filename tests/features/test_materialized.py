@@ -1,16 +1,24 @@
-"""The matrix of item features in a server, told of a random stream, against the reader of past moments."""
+"""The matrix of item features in a server, taken of a random stream, against the reader of past moments."""
 
 import numpy as np
+import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.base.columns import HOUR
+from shortlist.base.contexts import NO_CONTEXTS
 from shortlist.base.histories import Histories
+from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
-from shortlist.features.item import ItemBlock, LiveItems, as_of
-from shortlist.features.materialized import ReadyBlock
+from shortlist.base.users import NO_USERS
+from shortlist.features.blocks.item_events import item_events
+from shortlist.features.features import Facts
+from shortlist.features.kind import BlockInputs
+from shortlist.features.kinds.counts import Count, Sum
+from shortlist.features.kinds.means import Mean, Rate
+from shortlist.features.kinds.recency import Decayed, Last, Since
+from shortlist.features.readers.item_readers import PastItems
 from shortlist.system.event import Event
-from shortlist.system.features import Count, Decayed, Last, Mean, Rate, Since, Sum
 
 ITEMS = 3
 views, orders = Event("view"), Event("order", value="price")
@@ -26,7 +34,8 @@ DEFINITIONS = [
     Since(views, by="item"),
     Decayed(views, by="item", half_life="12h"),
 ]
-USUAL = {"item_order_mean_7d": 2.0, "item_order_rate_1d": 0.1}
+LEARNED = {"prior.item_order_mean_7d": 2.0, "prior.item_order_rate_1d": 0.1}
+FACTS = Facts((), (views, orders), NO_CONTEXTS, tuple(DEFINITIONS), LEARNED, {})
 
 half_hours = st.integers(0, 2 * 24 * 9).map(lambda tick: tick * HOUR // 2)
 event = st.tuples(
@@ -36,6 +45,11 @@ event = st.tuples(
     st.sampled_from([np.nan, 1.0, 2.5, -4.0]),
     st.sampled_from([0, 0, 0, 1, 30, 200]),  # hours until it is known
 )
+
+
+def inputs(readers):
+    items = Items(pl.DataFrame({"item": [f"i{n}" for n in range(ITEMS)]}))
+    return BlockInputs(items, NO_USERS, CODES, NO_CONTEXTS, LEARNED, readers)
 
 
 def asked(t):
@@ -58,14 +72,14 @@ def test_the_matrix_equals_the_reader_of_past_moments(stream, moments):
         amount[order].astype(np.float32),
         available_at=known[order],
     )
-    past = ItemBlock(DEFINITIONS, USUAL, as_of(ITEMS, CODES, log))
-    live = LiveItems(ITEMS, CODES, DEFINITIONS)
-    ready = ReadyBlock(DEFINITIONS, USUAL, live)
-    told = 0
+    past = item_events(DEFINITIONS, inputs(PastItems(ITEMS, CODES, log)))
+    live = FACTS.live_items(ITEMS)
+    materialized = item_events(DEFINITIONS, inputs(live))
+    taken = 0
     for t in sorted(moments):
         upto = int(np.searchsorted(log.available_at, t, side="right"))
-        new = slice(told, upto)
+        new = slice(taken, upto)
         live.add(log.items[new], log.at[new], log.event[new], log.value[new])
-        told = upto
-        then, now = past.columns(*asked(t)), ready.columns(*asked(t))
+        taken = upto
+        then, now = past.columns(*asked(t)), materialized.columns(*asked(t))
         assert np.allclose(then, now, rtol=1e-6, atol=1e-6, equal_nan=True), (t, then, now)

@@ -31,11 +31,19 @@ from shortlist.base.contexts import Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
-from shortlist.base.users import Users
 from shortlist.data.compact import compact, whole_log
 from shortlist.data.dataset import Dataset, load_dataset
 from shortlist.features.features import Features
+from shortlist.features.kinds.attributes import ItemAttribute, Length
+from shortlist.features.kinds.context import Context
+from shortlist.features.kinds.counts import Count, Distinct, Sum
+from shortlist.features.kinds.feast import FeastView
+from shortlist.features.kinds.means import Mean, Rate
+from shortlist.features.kinds.profile import Distance, Popularity, Similarity
+from shortlist.features.kinds.recency import Decayed, Last, Since
+from shortlist.features.kinds.shares import Among, Share
 from shortlist.features.parity import TOLERANCE, compare
+from shortlist.features.partition import Band
 from shortlist.pipeline.release import load, save
 from shortlist.retrieval.popular import Popular
 from shortlist.service.answering import Answering
@@ -44,30 +52,12 @@ from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import ReleaseFacts
 from shortlist.storage.store import AcceptedEvent
+from shortlist.system.contracts import TrainingData
 from shortlist.system.entity import Entity
 from shortlist.system.event import Event, Objective
-from shortlist.system.feast import FeastView
-from shortlist.system.features import (
-    Among,
-    Automatic,
-    Band,
-    Count,
-    Decayed,
-    Definition,
-    Distance,
-    Distinct,
-    Last,
-    Mean,
-    Popularity,
-    Rate,
-    Share,
-    Similarity,
-    Since,
-    Sum,
-)
-from shortlist.system.static_features import Context, ItemAttribute, Length
+from shortlist.system.features import Automatic, Definition
 from shortlist.system.system import System
-from shortlist.training.fit import fit_sources
+from shortlist.training.fit import fit
 
 START = 1_700_000_000 * SECOND // DAY * DAY
 ITEMS = Items(
@@ -220,11 +210,11 @@ class World:
 
     def learn(self) -> None:
         data, watermark = self.data()
-        pipeline = fit_sources(SYSTEM, data.items, data.histories, {}, contexts=data.contexts)
+        pipeline = fit(SYSTEM, data.items, data.histories, contexts=data.contexts).retrieval
         self.releases += 1
         folder = self.folder / str(self.releases)
         folder.mkdir()
-        save(folder, SYSTEM, pipeline, Users.of_keys(data.histories.users), data.histories, watermark)
+        save(folder, SYSTEM, pipeline, data.users, data.histories, watermark)
         self.serve()
 
     def serve(self) -> None:
@@ -261,7 +251,7 @@ class World:
         user, device, t, now, features = answer
         data, _ = self.data()
         log = recoded(data.histories, data.contexts, features.facts.contexts)
-        mine = [row for row, key in enumerate(data.users) if key == user]
+        mine = [row for row, key in enumerate(data.users.keys) if key == user]
         history = replace(log.take(mine) if mine else Histories.empty(1), users=np.array([user]))
         at = np.array([t])
         queries = said(Queries(history.before(at), at), features, device)
@@ -277,7 +267,7 @@ class World:
 
 def said(queries: Queries, features: Features, device: str | None) -> Queries:
     """The same queries in the context ``device``."""
-    return replace(queries, context=features.facts.contexts.asked(device and {"device": device}))
+    return replace(queries, context=features.facts.contexts.encode_request(device and {"device": device}))
 
 
 def everything(features: Features) -> Candidates:
@@ -329,7 +319,7 @@ def late_log() -> Histories:
 
 
 def test_check_parity_compares_what_people_own_too():
-    features = Features.fit(replace(SYSTEM, features=[Count(views)]), ITEMS, late_log())
+    features = Features.fit(replace(SYSTEM, features=[Count(views)]), TrainingData(late_log(), ITEMS))
     found = compare(features, late_log())
     assert found.difference is None
     assert found.moments == 24
@@ -344,7 +334,7 @@ def test_check_parity_names_the_person_the_item_the_time_and_both_values(monkeyp
 
     monkeypatch.setattr(Histories, "before", too_early)
     features = Features.fit(
-        replace(SYSTEM, features=[Count(views, by="item"), Count(views)]), ITEMS, late_log()
+        replace(SYSTEM, features=[Count(views, by="item"), Count(views)]), TrainingData(late_log(), ITEMS)
     )
     difference = compare(features, late_log()).difference
     assert difference is not None

@@ -1,16 +1,22 @@
 """The two readers of one key: random streams through both give the same values, and so does counting by hand."""
 
+from functools import reduce
+from operator import or_
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shortlist.base.columns import DAY, HOUR
-from shortlist.features.formulas import value
+from shortlist.features.kinds.counts import Count, Sum
+from shortlist.features.kinds.means import Mean, Rate
+from shortlist.features.kinds.recency import Decayed, Last, Since
 from shortlist.features.readers.live import Live
+from shortlist.features.readers.reader import ItemStatistics
 from shortlist.features.readers.timeline import Timeline
+from shortlist.features.window import TILES, Window
 from shortlist.system.event import Event
-from shortlist.system.features import TILES, Count, Decayed, Last, Mean, Rate, Since, Sum, Window
 
 KEYS = 3
 views, orders = Event("view"), Event("order")
@@ -53,7 +59,7 @@ def as_of(stream):
 
 def live_at(stream, t, batches, now_before=()):
     """A live reader that was told of everything known by t, in the order in which it became known."""
-    reader = Live(KEYS, {f.over for f in FEATURES if hasattr(f, "over")}, [12 * HOUR])
+    reader = Live(KEYS, reduce(or_, (each.statistics for each in FEATURES)))
     keys, at, amounts, known = columns(stream)
     order = np.argsort(known, kind="stable")
     order = order[known[order] <= t]
@@ -72,8 +78,8 @@ def test_as_of_equals_now(some, others, t, batches):
     now = {views: live_at(some, t, batches), orders: live_at(others, t, batches)}
     keys, moments = np.arange(KEYS), np.full(KEYS, t, np.int64)
     for feature in FEATURES:
-        before = value(feature, past.__getitem__, keys, moments, 0.5)
-        after = value(feature, now.__getitem__, keys, moments, 0.5)
+        before = feature.value(past.__getitem__, keys, moments, 0.5)
+        after = feature.value(now.__getitem__, keys, moments, 0.5)
         assert np.allclose(before, after, rtol=1e-9, atol=1e-6, equal_nan=True), feature.name
 
 
@@ -107,13 +113,13 @@ def test_what_carries_the_same_moment_or_a_later_one_cannot_be_seen(stream, t):
     for feature in FEATURES:
         if isinstance(feature, Rate):
             continue
-        clean = value(feature, lambda _: as_of(stream), keys, moments, 0.5)
-        leaky = value(feature, lambda _: as_of(planted), keys, moments, 0.5)
+        clean = feature.value(lambda _: as_of(stream), keys, moments, 0.5)
+        leaky = feature.value(lambda _: as_of(planted), keys, moments, 0.5)
         assert np.allclose(clean, leaky, equal_nan=True), feature.name
 
 
 def test_a_clock_that_steps_back_changes_nothing():
-    reader = Live(1, [Window(DAY)], [])
+    reader = Live(1, ItemStatistics.of(windows=Window(DAY)))
     reader.advance(10 * DAY)
     reader.add(np.array([0]), np.array([10 * DAY - 1]), np.array([1.0]))
     before = reader.counts(np.array([0]), np.array([10 * DAY]), Window(DAY))[0]

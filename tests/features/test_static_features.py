@@ -28,7 +28,9 @@ from shortlist.base.contexts import Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
+from shortlist.base.users import NO_USERS
 from shortlist.features.features import Features
+from shortlist.system.contracts import TrainingData
 
 views = Event("view", value="stars", context={"device": "device"})
 ITEMS = Items(
@@ -46,6 +48,7 @@ ITEMS = Items(
 )
 CONTEXTS = Contexts({"device": ("mobile", "tv", "car")})
 NOTHING = Histories.empty(1)
+DATA = TrainingData(NOTHING, ITEMS, contexts=CONTEXTS)
 
 
 def system(*features, **changes):
@@ -61,11 +64,11 @@ def system(*features, **changes):
 
 def read(definition, items=(0, 1, 2, 3), at=5 * DAY, context=None):
     """Columns by name for one query over some items."""
-    features = Features.fit(system(definition), ITEMS, replace(NOTHING), CONTEXTS)
+    features = Features.fit(system(definition), DATA)
     scores = np.zeros((len(items), 1), np.float32)
     asked = Candidates(np.zeros(len(items), np.int64), np.array(items, np.int32), scores, scores > 0)
     said = None if context is None else CONTEXTS.codes([context])
-    values = features(Queries(NOTHING, np.array([at]), said), asked)
+    values = features(Queries(NOTHING, np.array([at]), said), asked).numeric
     return {
         name: [None if np.isnan(x) else x for x in column.tolist()]
         for name, column in zip(features.names[1:], values.T[1:], strict=True)
@@ -74,12 +77,12 @@ def read(definition, items=(0, 1, 2, 3), at=5 * DAY, context=None):
 
 def test_attributes_as_they_are():
     assert read(ItemAttribute("price")) == {"item_price": [1, None, 3, 4]}
-    assert read(ItemAttribute("released")) == {"age_released": [5, 4, None, 2]}
+    assert read(ItemAttribute("released")) == {"item_released_age": [5, 4, None, 2]}
     assert read(ItemAttribute("genres")) == {
         "item_genres=x": [1, 1, None, None],
         "item_genres=y": [1, 0, None, None],
     }
-    assert read(ItemAttribute("genres", most=1)) == {"item_genres=x": [1, 1, None, None]}
+    assert read(ItemAttribute("genres", max_categories=1)) == {"item_genres=x": [1, 1, None, None]}
     assert read(ItemAttribute("brand")) == {"item_brand=p": [1, 1, None, 1]}
     assert read(Length("about")) == {"item_about_length": [5, 13, None, 11]}
     assert read(Length("genres")) == {"item_genres_length": [2, 1, 0, None]}
@@ -97,16 +100,14 @@ def test_what_the_request_says():
     )
     for unsaid in (None, {}, {"device": "fridge"}):
         assert read(Context("device"), [0], context=unsaid) == {word: [None] for word in words}
-    assert list(read(Context("device", most=2), [0])) == words[:2]
+    assert list(read(Context("device", max_categories=2), [0])) == words[:2]
 
 
 def test_the_automatic_set_has_them():
-    fitted = Features.fit(
-        replace(system(), features=System.__dataclass_fields__["features"].default), ITEMS, NOTHING, CONTEXTS
-    )
+    fitted = Features.fit(replace(system(), features=System.__dataclass_fields__["features"].default), DATA)
     wanted = {
         "item_price",
-        "age_released",
+        "item_released_age",
         "item_brand=p",
         "item_about_length",
         "hour",
@@ -118,14 +119,19 @@ def test_the_automatic_set_has_them():
 
 
 def test_they_are_kept_in_releases(tmp_path):
-    declared = [ItemAttribute("genres", most=1), Length("about"), Context("device", most=2), Context("hour")]
+    declared = [
+        ItemAttribute("genres", max_categories=1),
+        Length("about"),
+        Context("device", max_categories=2),
+        Context("hour"),
+    ]
     declared += [
         Share(views, by=("user", Band("price", 3))),
         Count(views, by=("item", "device"), window="7d"),
     ]
-    fitted = Features.fit(system(*declared), ITEMS, NOTHING, CONTEXTS)
+    fitted = Features.fit(system(*declared), DATA)
     fitted.save(tmp_path)
-    again = Features.load(tmp_path, ITEMS, NOTHING)
+    again = Features.load(tmp_path, ITEMS, NO_USERS, NOTHING)
     assert again.names == fitted.names
     assert again.facts.contexts == CONTEXTS
     assert [type(each) for each in again.facts.definitions] == [type(each) for each in declared]
@@ -145,8 +151,8 @@ TABLE = Entity("item", Table("shop.csv"), price="price", genres="genres")
         (lambda: system(Distance(views, by=("user", "prise")), item=TABLE), "did you mean 'price'"),
         (lambda: Event("view", context={"hour": "hour"}), "the context 'hour' is known from the time"),
         (lambda: Band("price", 1), "at least 2 bands"),
-        (lambda: ItemAttribute("genres", most=0), "most must be at least 1"),
-        (lambda: Context("device", most=0), "most must be at least 1"),
+        (lambda: ItemAttribute("genres", max_categories=0), "max_categories must be at least 1"),
+        (lambda: Context("device", max_categories=0), "max_categories must be at least 1"),
         (lambda: Similarity(views, by="user"), "by=..user., VECTOR"),
         (lambda: read(ItemAttribute("look")), "'look' is of another kind"),
         (lambda: read(Length("price")), "'price' is of another kind"),

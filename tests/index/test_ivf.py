@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shortlist.base.queries import Allowed, Ragged
-from shortlist.index import VectorIndex
+from shortlist.index import SegmentedIndex
 
 pytest.importorskip("faiss")
 COUNT, SIZE, CLUSTERS, QUERIES = 12_000, 24, 150, 60
@@ -19,8 +19,8 @@ def world():
     vectors = (centres[cluster] + 0.5 * rng.normal(size=(len(cluster), SIZE))).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shortlist.index.sealed_segment.EXACT", 1_000)
-        index = VectorIndex.build(vectors[:COUNT], np.arange(COUNT))
+        patch.setattr("shortlist.index.sealed_segment.EXACT_MAX_VECTORS", 1_000)
+        index = SegmentedIndex.build(vectors[:COUNT], np.arange(COUNT))
         assert not index.exact
         yield index, vectors[:COUNT], cluster[:COUNT], vectors[COUNT:]
 
@@ -83,6 +83,6 @@ def test_a_sample_of_queries_says_how_far_to_look():
     )
     users = rng.normal(size=(200, 16)).astype(np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shortlist.index.sealed_segment.EXACT", 1_000)
-        index = VectorIndex.build(items, np.arange(8_000), sample=users[:100])
+        patch.setattr("shortlist.index.sealed_segment.EXACT_MAX_VECTORS", 1_000)
+        index = SegmentedIndex.build(items, np.arange(8_000), sample=users[:100])
     assert recall(index, items, users[100:], 50, np.ones(8_000, bool)) >= 0.95

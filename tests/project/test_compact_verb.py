@@ -97,7 +97,9 @@ def replayed(project):
     """The same from the log and the store, from nothing."""
     data, _ = verbs.dataset(project)
     wanted = {f"u{n}" for n in range(8)} | {"new"}
-    return {user: events_of(data.histories, row) for row, user in enumerate(data.users) if user in wanted}
+    return {
+        user: events_of(data.histories, row) for row, user in enumerate(data.users.keys) if user in wanted
+    }
 
 
 def test_what_is_served_is_what_a_replay_gives(shop):

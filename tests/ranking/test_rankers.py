@@ -1,4 +1,4 @@
-"""Every ranker of the house passes the contract suite."""
+"""Every built-in ranker passes the contract suite."""
 
 from shortlist import CatBoost, LogisticRegression
 from shortlist.testing.rankers import RankerContract

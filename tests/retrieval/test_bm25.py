@@ -1,4 +1,4 @@
-"""Words: what only this source promises; the contract suite runs in test_sources."""
+"""BM25: what only this source promises; the contract suite runs in test_sources."""
 
 import numpy as np
 import polars as pl
@@ -8,7 +8,8 @@ from shortlist import DeclarationError
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Ragged, SearchQuery
-from shortlist.retrieval.bm25 import BM25, spoken_words
+from shortlist.retrieval._text import tokenize
+from shortlist.retrieval.bm25 import BM25
 from shortlist.system.contracts import TrainingData, TrainingOptions
 
 FRUIT = Items(
@@ -99,4 +100,4 @@ def test_new_items_are_found_at_once_and_old_requests_do_not_see_them():
     ],
 )
 def test_words_of_a_text(text, words):
-    assert spoken_words(text) == words
+    assert tokenize(text) == words

@@ -1,4 +1,4 @@
-"""Every source of the house passes the contract suite; what only one of them promises is below."""
+"""Every built-in source passes the contract suite; what only one of them promises is below."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ class TestALS(SourceContract):
     source = ALS(embedding_size=8)
 
 
-class TestWords(SourceContract):
+class TestBM25(SourceContract):
     source = BM25(on=("colours", "title"))
 
 
@@ -97,14 +97,14 @@ def test_item_knn_prefers_what_follows_to_what_came_before():
 @pytest.mark.parametrize("pairs", [10, 100_000_000])
 def test_item_knn_in_blocks_equals_item_knn_at_once(pairs, monkeypatch):
     whole = ItemKNN().fit(toy_data(), TrainingOptions()).weights.toarray()
-    monkeypatch.setattr("shortlist.retrieval.item_knn.PAIRS_AT_ONCE", pairs)
+    monkeypatch.setattr("shortlist.retrieval.item_knn.BLOCK_PAIRS", pairs)
     assert np.allclose(ItemKNN().fit(toy_data(), TrainingOptions()).weights.toarray(), whole)
 
 
 def test_als_in_groups_equals_als_at_once(monkeypatch):
     queries = toy_queries()
     whole = ALS(embedding_size=4).fit(toy_data(), TrainingOptions())
-    monkeypatch.setattr("shortlist.retrieval.als.CELLS_AT_ONCE", 50)
+    monkeypatch.setattr("shortlist.retrieval.als.BLOCK_FLOATS", 50)
     parts = ALS(embedding_size=4).fit(toy_data(), TrainingOptions())
     assert np.allclose(whole.vectors, parts.vectors, atol=1e-4)
     assert np.allclose(whole.encode(queries)[1], parts.encode(queries)[1], atol=1e-3)

@@ -30,7 +30,7 @@ def test_the_best_of_each_group_stands_for_it_and_items_without_one_for_themselv
 
 
 def test_only_an_attribute_of_one_word_makes_groups():
-    with pytest.raises(DeclarationError, match="several words"):
+    with pytest.raises(DeclarationError, match="several of these"):
         Group(by="tags").fit(PHOTOS)
     with pytest.raises(DeclarationError, match="did you mean 'brand'"):
         Group(by="brant").fit(toy_items())

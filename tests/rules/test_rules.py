@@ -68,7 +68,7 @@ def test_where_on_an_unknown_attribute_says_what_was_meant():
         ({"price": {"min": 10, "max": 12}, "brand": ["brand 1", "brand 2"]}, [10]),
     ],
 )
-def test_asked(where, expected):
+def test_where_mask(where, expected):
     assert np.flatnonzero(where_mask(where, toy_items())).tolist() == expected
 
 
@@ -86,7 +86,7 @@ def test_asked(where, expected):
         ({"brand": []}, "where.brand: an empty list"),
     ],
 )
-def test_asked_names_the_field(where, field):
+def test_where_mask_names_the_field(where, field):
     with pytest.raises(InvalidRequestError, match=field):
         where_mask(where, toy_items())
 

@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from shortlist import Automatic, Count, Entity, Event, LogisticRegression, Objective, Popular, System, Table
-from shortlist.base.users import Users
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.pipeline.release import load, save
@@ -63,7 +62,7 @@ def home(tmp_path_factory):
 
     def write(path):
         pipeline = trained.rankers["logistic_regression"]
-        save(path, system, pipeline, Users.of_keys(data.histories.users), data.histories, 0)
+        save(path, system, pipeline, data.users, data.histories, 0)
 
     releases = Releases(home)
     releases.publish(releases.add(write, {}))

@@ -41,7 +41,7 @@ system = System(
 @pytest.fixture
 def client(home, tmp_path, monkeypatch):
     monkeypatch.setenv("SHORTLIST_CACHE", str(tmp_path / "cache"))
-    ingest(system, home, tmp_path, progress=False)
+    ingest(system, home, tmp_path)
     data = load_dataset(system, home)
     pipeline = fit(system, data.items, data.histories).retrieval
     number = Releases(home).add(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shortlist.base.errors import StoreError
-from shortlist.storage.disk import disk_errors
+from shortlist.storage.disk_errors import disk_errors
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases

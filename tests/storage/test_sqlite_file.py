@@ -9,8 +9,8 @@ import pytest
 
 from shortlist.base.errors import StoreError
 from shortlist.storage import event_ids as known
-from shortlist.storage import schema, sqlite
-from shortlist.storage.ids import number
+from shortlist.storage import sqlite, sqlite_schema
+from shortlist.storage.hashing import hash64
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent, Exposure
 
@@ -20,8 +20,8 @@ def events(count, text="x"):
 
 
 def test_commits_wait_for_the_disk(tmp_path):
-    schema.prepare(tmp_path / "state.db")
-    db = schema.connect(tmp_path / "state.db")
+    sqlite_schema.prepare(tmp_path / "state.db")
+    db = sqlite_schema.connect(tmp_path / "state.db")
     assert db.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: a power cut loses nothing either"
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     db.close()
@@ -29,7 +29,7 @@ def test_commits_wait_for_the_disk(tmp_path):
 
 def test_a_full_disk_fails_the_write_and_keeps_what_was_acknowledged(tmp_path, monkeypatch):
     def small(path):
-        db = schema.connect(path)
+        db = sqlite_schema.connect(path)
         db.execute("PRAGMA max_page_count = 40")
         return db
 
@@ -122,7 +122,7 @@ def test_somebody_elses_database(tmp_path):
 
 
 def test_a_file_that_somebody_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(schema, "_WAIT", 0.05)
+    monkeypatch.setattr(sqlite_schema, "_WAIT", 0.05)
     store = SqliteStore(tmp_path / "state.db")
     db = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
@@ -196,7 +196,7 @@ PRAGMA user_version = 2;
 def test_events_that_were_rows_become_runs(tmp_path, context):
     db = sqlite3.connect(tmp_path / "state.db")
     db.executescript(FORMAT_2)
-    db.execute("INSERT INTO ids VALUES (?)", (number("a"),))
+    db.execute("INSERT INTO ids VALUES (?)", (hash64("a"),))
     if context:  # format 3
         db.execute("ALTER TABLE events ADD COLUMN context TEXT")
         db.execute("UPDATE events SET context = ?", (context,))

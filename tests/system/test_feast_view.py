@@ -7,8 +7,8 @@ import pytest
 
 from shortlist import DeclarationError, Entity, Event, FeastView, Objective, Popular, System
 from shortlist.base.errors import MissingExtraError
-from shortlist.features.feast import open_view
-from shortlist.features.stored import from_data, to_data
+from shortlist.features.kinds.feast import open_view
+from shortlist.features.storage import definition_from, to_data
 
 views = Event("view")
 system = System(
@@ -23,14 +23,14 @@ system = System(
 
 def test_columns_and_repository(tmp_path):
     view = FeastView("stats", repo="repo", features=["ctr", "sold"])
-    assert view.names == ["stats_ctr", "stats_sold"]
-    assert view.below(tmp_path).repo == str(tmp_path / "repo")
-    assert view.below(tmp_path).below(tmp_path / "elsewhere") == view.below(tmp_path)
+    assert view.column_names == ["stats_ctr", "stats_sold"]
+    assert view.resolved(tmp_path).repo == str(tmp_path / "repo")
+    assert view.resolved(tmp_path).resolved(tmp_path / "elsewhere") == view.resolved(tmp_path)
 
 
 def test_it_is_stored_in_a_release():
     view = FeastView("stats", features=["ctr"], by="user")
-    assert from_data(to_data(view), {}) == view
+    assert definition_from(to_data(view), {}) == view
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,12 @@ from shortlist.base.columns import DAY
 from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
 from shortlist.data.splits import by_share
-from shortlist.testing.toy import ITEMS, toy_histories, toy_items
+from shortlist.testing.toy import ITEMS, toy_data, toy_histories, toy_items
 from shortlist.training.evaluate import evaluate
-from shortlist.training.fit import build_examples, fit, fit_sources
-from shortlist.training.gallery import gallery
-from shortlist.training.train_test_task import of_people
+from shortlist.training.examples import build_examples
+from shortlist.training.fit import fit, fit_sources
+from shortlist.training.sample_users import sample_users
+from shortlist.training.train_test_task import of_users
 
 views = Event("view", value="v")
 system = System(
@@ -43,8 +44,8 @@ system = System(
 
 def test_examples_are_the_pipelines_own_candidates():
     split = by_share(toy_histories())
-    pipeline = fit_sources(system, toy_items(), split.train, {})
-    examples = build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))
+    pipeline = fit_sources(system, toy_data(split.train))
+    examples = build_examples(system, pipeline, of_users(system, toy_data(), split))
     features, labels, names = examples.inputs.numeric, examples.labels, examples.inputs.names
     assert features.shape == (len(labels), len(names))
     assert labels.shape[1] == 2
@@ -57,28 +58,23 @@ def test_examples_are_the_pipelines_own_candidates():
 def test_examples_know_nothing_of_what_came_after():
     """Change everything after the split: features stay, only labels change."""
     split = by_share(toy_histories())
-    pipeline = fit_sources(system, toy_items(), split.train, {})
+    pipeline = fit_sources(system, toy_data(split.train))
     later = split.test
     changed = Histories(
         later.offsets, ((later.items + 5) % ITEMS).astype(np.int32), later.at, later.event, later.value
     )
-    before = build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split))
-    after = build_examples(
-        system, pipeline, of_people(system, toy_items(), toy_histories(), replace(split, test=changed))
-    )
+    before = build_examples(system, pipeline, of_users(system, toy_data(), split))
+    after = build_examples(system, pipeline, of_users(system, toy_data(), replace(split, test=changed)))
     assert np.array_equal(before.inputs.numeric, after.inputs.numeric, equal_nan=True)
     assert not np.array_equal(before.labels, after.labels)
 
 
-def test_people_are_sampled_where_examples_would_be_too_many(monkeypatch):
+def test_users_are_sampled_where_examples_would_be_too_many(monkeypatch):
     split = by_share(toy_histories())
-    pipeline = fit_sources(system, toy_items(), split.train, {})
-    whole = len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split)))
-    monkeypatch.setattr("shortlist.training.fit.EXAMPLES", 600)
-    assert (
-        len(build_examples(system, pipeline, of_people(system, toy_items(), toy_histories(), split)))
-        < whole / 2
-    )
+    pipeline = fit_sources(system, toy_data(split.train))
+    whole = len(build_examples(system, pipeline, of_users(system, toy_data(), split)))
+    monkeypatch.setattr("shortlist.training.examples.MAX_EXAMPLES", 600)
+    assert len(build_examples(system, pipeline, of_users(system, toy_data(), split))) < whole / 2
 
 
 def test_same_seed_same_pipeline():
@@ -100,7 +96,7 @@ def test_nothing_to_learn_from_is_said():
     with pytest.raises(DataError, match="not one event"):
         fit(system, toy_items(), Histories.empty(3))
     never = replace(system, objectives=[Objective("loved", views, pl.col("value") > 99)])
-    with pytest.raises(DataError, match="no objective is ever reached"):
+    with pytest.raises(DataError, match="no objective is ever fulfilled"):
         fit(never, toy_items(), toy_histories())
 
 
@@ -110,24 +106,27 @@ def test_without_rankers_retrieval_is_all_there_is():
     assert trained.retrieval.ranker is None
 
 
-def test_evaluation_compares_everybody_and_chooses():
-    told = []
-    trial = evaluate(system, toy_items(), toy_histories(), told.append)
+def test_evaluation_compares_all_models_and_chooses():
+    trial = evaluate(system, toy_items(), toy_histories())
     evaluation = trial.evaluation
     assert [each.name for each in evaluation.models] == [
         "popularity", "ease", "item_knn", "popular", "logistic_regression",
     ]  # fmt: skip
     assert evaluation.chosen == "logistic_regression"
-    assert evaluation.sizes.test_users == len(trial.evaluation_set.askers)
-    assert {each.name for each in evaluation.ceilings} == {"ease", "item_knn", "popular", "all together"}
+    assert evaluation.sizes.test_queries == len(trial.evaluation_set)
+    assert {each.name for each in evaluation.recall_ceilings} == {
+        "ease",
+        "item_knn",
+        "popular",
+        "all together",
+    }
     assert evaluation.models[-1].scoring.keys() == {"viewed", "liked"}
     assert all(each.latency for each in evaluation.models)
     quality = {each.name: each.metrics["ndcg@10"].mean for each in evaluation.models}
     assert quality["ease"] > quality["popularity"]
-    assert "learning ease" in told
-    people = gallery(trial)
-    assert len(people) == 4
-    assert all(len(person.slate) == 10 for person in people)
+    users = sample_users(trial)
+    assert len(users) == 4
+    assert all(len(user.slate) == 10 for user in users)
 
 
 def test_evaluation_without_rankers_chooses_the_fusion():

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shortlist import EASE, Entity, Event, Objective, Popular, System
+from shortlist import EASE, Count, Entity, Event, Last, Objective, Popular, Since, System
 from shortlist.base.columns import DAY, HOUR
 from shortlist.base.histories import Histories
 from shortlist.data.splits import by_moment, by_share
-from shortlist.system.features import Count, Last, Since
-from shortlist.testing.toy import toy_histories, toy_items
-from shortlist.training.fit import build_examples, fit_sources
-from shortlist.training.train_test_task import of_people
+from shortlist.testing.toy import toy_data, toy_histories
+from shortlist.training.examples import build_examples
+from shortlist.training.fit import fit_sources
+from shortlist.training.train_test_task import of_users
 
 MOMENT = 45 * DAY
 views, hints = Event("view", value="v"), Event("hint")
@@ -53,8 +53,8 @@ def with_hints(before: int, late: int) -> Histories:
 
 def examples(log: Histories, split):
     """Features by name, and labels, as ``fit`` builds them."""
-    early = fit_sources(system, toy_items(), split.train, {})
-    examples = build_examples(system, early.as_of(log), of_people(system, toy_items(), log, split))
+    early = fit_sources(system, toy_data(split.train))
+    examples = build_examples(system, early.as_of(log), of_users(system, toy_data(log), split))
     columns = dict(zip(examples.inputs.names, examples.inputs.numeric.T, strict=True))
     return columns, examples.labels[:, 0]
 

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shortlist.base.errors import NotFoundError
+from shortlist.base.progress import Step
 from shortlist.testing.encoders import pictures
-from shortlist.vision.encoders.embed import embed, embedded
-from shortlist.vision.encoders.prefetch import ahead
+from shortlist.vision.encoders.embed import embed, embed_batches
+from shortlist.vision.encoders.prefetch import prefetched
 from shortlist.vision.encoders.vector_cache import VectorCache
 
 
@@ -34,7 +35,17 @@ class Mean:
         return (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
 
 
-class Kept:
+class Counts(Step):
+    """Remembers how far it came."""
+
+    def __init__(self):
+        self.done = []
+
+    def advance(self, amount=1.0):
+        self.done.append(amount)
+
+
+class Album:
     """Pictures in memory, by hash."""
 
     def __init__(self, count):
@@ -55,51 +66,48 @@ def name(place):
 
 
 def test_vectors_are_those_of_the_encoder_in_order(tmp_path):
-    kept, encoder, paces = Kept(70), Mean(), []
+    album, encoder, step = Album(70), Mean(), Counts()
     with VectorCache(tmp_path, "mean", 3) as cache:
-        vectors = embed(encoder, kept, kept.hashes, cache=cache, threads=3, progress=paces.append)
-    np.testing.assert_array_equal(vectors, Mean().encode(list(kept.pictures.values())))
-    assert [pace.done for pace in paces] == [16, 32, 48, 64, 70]
-    assert paces[-1].cached == 0
-    assert paces[-1].rate > 0
+        vectors = embed(encoder, album, album.hashes, cache=cache, threads=3, step=step)
+    np.testing.assert_array_equal(vectors, Mean().encode(list(album.pictures.values())))
+    assert step.done == [16, 16, 16, 16, 6]
 
 
 def test_nothing_is_embedded_twice(tmp_path):
-    kept, encoder, paces = Kept(20), Mean(), []
+    album, encoder = Album(20), Mean()
     with VectorCache(tmp_path, "mean", 3) as cache:
-        embed(encoder, kept, kept.hashes[:15] * 2, cache=cache, threads=1)
-    assert encoder.shown <= 15 + 15  # a batch may begin before the last one is kept, and no more
+        embed(encoder, album, album.hashes[:15] * 2, cache=cache, threads=1)
+    assert encoder.shown <= 15 + 15  # a batch may begin before the last one is album, and no more
     shown = encoder.shown
     with VectorCache(tmp_path, "mean", 3) as cache:
-        vectors = embed(encoder, kept, kept.hashes, cache=cache, progress=paces.append)
+        vectors = embed(encoder, album, album.hashes, cache=cache)
     assert encoder.shown == shown + 5
-    assert paces[-1].cached == 15
-    np.testing.assert_array_equal(vectors, Mean().encode(list(kept.pictures.values())))
+    np.testing.assert_array_equal(vectors, Mean().encode(list(album.pictures.values())))
 
 
 def test_the_cache_folder_is_used_by_itself(tmp_path, monkeypatch):
     monkeypatch.setenv("SHORTLIST_CACHE", str(tmp_path))
-    kept, encoder = Kept(5), Mean()
+    album, encoder = Album(5), Mean()
     for _ in range(2):
-        assert embed(encoder, kept, kept.hashes).shape == (5, 3)
+        assert embed(encoder, album, album.hashes).shape == (5, 3)
     assert encoder.shown == 5
 
 
 def test_no_pictures(tmp_path):
     with VectorCache(tmp_path, "mean", 3) as cache:
-        assert embed(Mean(), Kept(0), [], cache=cache).shape == (0, 3)
+        assert embed(Mean(), Album(0), [], cache=cache).shape == (0, 3)
 
 
 def test_a_missing_picture_is_named_and_what_came_before_is_kept(tmp_path):
-    kept = Kept(40)
+    album = Album(40)
     with VectorCache(tmp_path, "mean", 3) as cache:
         with pytest.raises(NotFoundError, match="no picture"):
-            embed(Mean(), kept, [*kept.hashes[:32], name(-1)], cache=cache, threads=1)
+            embed(Mean(), album, [*album.hashes[:32], name(-1)], cache=cache, threads=1)
         assert len(cache) == 32
 
 
 def test_memory_holds_a_few_batches(tmp_path):
-    class Slow(Kept):
+    class Slow(Album):
         def read(self, hash):
             picture = super().read(hash)
             assert (
@@ -107,9 +115,9 @@ def test_memory_holds_a_few_batches(tmp_path):
             )  # two threads: at most four batches ahead, and those in work
             return picture
 
-    kept, taken = Slow(400), 0
+    album, taken = Slow(400), 0
     with VectorCache(tmp_path, "mean", 3) as cache:
-        for first, vectors in embedded(Mean(), kept, kept.hashes, cache, threads=2):
+        for first, vectors in embed_batches(Mean(), album, album.hashes, cache, threads=2):
             taken = first + len(vectors)
             time.sleep(0.005)
     assert taken == 400
@@ -161,30 +169,32 @@ for place in range(len(cache), 100_000):
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path):
-    told = -1
+    acknowledged = -1
     for _ in range(3):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
         )
         assert writer.stdout is not None
         for line in writer.stdout:
-            told = int(line)
-            if told % 20 == 19:
+            acknowledged = int(line)
+            if acknowledged % 20 == 19:
                 break
         os.kill(writer.pid, signal.SIGKILL)
-        told = max([told, *(int(line) for line in writer.stdout.read().split("\n")[:-1])])
+        acknowledged = max([acknowledged, *(int(line) for line in writer.stdout.read().split("\n")[:-1])])
         writer.wait()
         writer.stdout.close()
         with VectorCache(tmp_path, "x", 64) as cache:
-            assert len(cache) >= told + 1
+            assert len(cache) >= acknowledged + 1
             vectors = cache.take([name(place) for place in range(len(cache))])
             np.testing.assert_array_equal(vectors[:, 0], np.arange(len(cache)))
             np.testing.assert_array_equal(vectors[:, 63], np.arange(len(cache)))
 
 
-def test_ahead_keeps_order_and_passes_errors_on():
-    assert list(ahead(lambda n: n * n, range(50), threads=4, most=6)) == [n * n for n in range(50)]
-    results = ahead(lambda n: 1 // n, [2, 1, 0, 5], threads=2, most=2)
+def test_prefetched_keeps_order_and_passes_errors_on():
+    assert list(prefetched(lambda n: n * n, range(50), threads=4, max_pending=6)) == [
+        n * n for n in range(50)
+    ]
+    results = prefetched(lambda n: 1 // n, [2, 1, 0, 5], threads=2, max_pending=2)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)

@@ -11,7 +11,7 @@ import pytest
 from shortlist import EfficientNetLite0
 from shortlist.base.errors import DataError, MissingExtraError, ReleaseError
 from shortlist.testing.encoders import EncoderContract, pictures
-from shortlist.vision.encoders.int8 import smaller
+from shortlist.vision.encoders.int8 import quantised_encoder
 from shortlist.vision.encoders.onnx_encoder import OnnxEncoder
 from shortlist.vision.encoders.prepare import Preparation, square
 from shortlist.vision.encoders.pretrained import HuggingFace, OpenClip, Timm
@@ -87,7 +87,7 @@ def test_threads_change_no_vector(small_encoder):
 
 
 def test_the_fingerprint_covers_the_preparation(small_encoder):
-    nearer = replace(small_encoder.preparation, share=0.5)
+    nearer = replace(small_encoder.preparation, crop_share=0.5)
     assert OnnxEncoder(small_encoder.model, nearer).fingerprint != small_encoder.fingerprint
 
 
@@ -109,18 +109,18 @@ def test_a_newer_folder_is_refused(small_encoder, tmp_path):
 def test_prepares_the_middle_square():
     picture = np.zeros((100, 200, 3), np.uint8)
     picture[10:90, 60:140] = 255  # the middle, 0.8 of the shorter side
-    prepare = Preparation(side=32, share=0.8)
-    assert prepare.enough == 40
+    prepare = Preparation(side=32, crop_share=0.8)
+    assert prepare.min_side == 40
     assert (prepare([picture])[0, 2:-2, 2:-2] > 250).all()  # resizing looks a little beyond the edge
     assert (square(picture, (0, 0, 200, 100), 32)[0] == 0).all()
 
 
 def test_int8_is_kept_only_where_it_is_good_and_quicker(small_encoder):
     shown = pictures(24)
-    strict = smaller(small_encoder, shown, gain=1000)
+    strict = quantised_encoder(small_encoder, shown, gain=1000)
     assert strict.model == small_encoder.model
     assert strict.facts["int8"]["used"] is False
-    light = smaller(small_encoder, shown, tolerance=1, gain=0)
+    light = quantised_encoder(small_encoder, shown, tolerance=1, gain=0)
     assert light.facts["int8"]["used"] is True
     assert len(light.model) < 0.4 * len(small_encoder.model)
     assert light.fingerprint != small_encoder.fingerprint

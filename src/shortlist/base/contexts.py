@@ -1,7 +1,7 @@
-"""Context: the words that events and requests carry besides who did what, such as the device.
+"""Context: categories that events and requests carry besides user, item and time, such as the device.
 
-A context has a name and knows the words that its log has; inside the engine a word is its place among them.
-In stores and logs the context of an event is one JSON text, ``{"device": "mobile"}``.
+A context has a name and a vocabulary, learned from the log; inside the engine a value is its code, the place in
+that vocabulary. In stores and logs the context of an event is one JSON text, ``{"device": "mobile"}``.
 """
 
 from __future__ import annotations
@@ -17,51 +17,51 @@ from shortlist.base.errors import InvalidRequestError
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray
 
-UNSAID = -1
-MOST = 100  # words of a context; rarer ones count as unsaid
+MISSING = -1  # the code of a value that is absent or not in the vocabulary
+VOCABULARY_SIZE = 100  # values of one context; rarer ones count as missing
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """The declared contexts, in order, each with its words, the most common first."""
+    """The declared contexts, in order, each with its vocabulary, the most frequent value first."""
 
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """In the order of the columns of ``Queries.context`` and ``Histories.context``."""
-        return tuple(self.words)
+        return tuple(self.vocabularies)
 
     @classmethod
-    def learned(cls, names: Iterable[str], said: Iterable[tuple[Mapping[str, str], int]]) -> Contexts:
-        """The words of each name among (context, how often) pairs."""
-        counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-        for context, count in said:
-            for name, word in context.items():
-                if name in counts:
-                    counts[name][word] += count
+    def from_counts(cls, names: Iterable[str], counts: Iterable[tuple[Mapping[str, str], int]]) -> Contexts:
+        """The vocabulary of each name from (context, how many events have it) pairs."""
+        totals: dict[str, Counter[str]] = {name: Counter() for name in names}
+        for context, count in counts:
+            for name, value in context.items():
+                if name in totals:
+                    totals[name][value] += count
         return cls(
             {
-                name: tuple(sorted(found, key=lambda word: (-found[word], word))[:MOST])
-                for name, found in counts.items()
+                name: tuple(sorted(total, key=lambda value: (-total[value], value))[:VOCABULARY_SIZE])
+                for name, total in totals.items()
             }
         )
 
     def codes(self, contexts: Sequence[Mapping[str, str] | None]) -> AnyArray | None:
-        """int16[rows, contexts]; UNSAID where a word is missing or not known. None where no context is declared."""
-        if not self.words:
+        """Codes, int16[rows, contexts], with MISSING; None where no context is declared."""
+        if not self.vocabularies:
             return None
-        places = [{word: place for place, word in enumerate(words)} for words in self.words.values()]
+        columns = [
+            (name, {value: code for code, value in enumerate(vocabulary)})
+            for name, vocabulary in self.vocabularies.items()
+        ]
         rows = [
-            [
-                place.get((context or {}).get(name, ""), UNSAID)
-                for name, place in zip(self.words, places, strict=True)
-            ]
+            [code.get((context or {}).get(name, ""), MISSING) for name, code in columns]
             for context in contexts
         ]
-        return np.array(rows, np.int16).reshape(len(rows), len(self.words))
+        return np.array(rows, np.int16).reshape(len(rows), len(columns))
 
-    def asked(self, context: Mapping[str, str] | None) -> AnyArray | None:
+    def encode_request(self, context: Mapping[str, str] | None) -> AnyArray | None:
         """A request's context, int16[1, contexts]. Raises InvalidRequestError where a name is not declared."""
         must_be_declared(context, self.names)
         return self.codes([context])
@@ -80,7 +80,7 @@ def must_be_declared(context: Mapping[str, str] | None, names: Iterable[str], pa
 
 
 def to_text(context: Mapping[str, str] | None) -> str | None:
-    """The one JSON text of a context; None where it says nothing."""
+    """The one JSON text of a context; None where it is empty."""
     return json.dumps(context, ensure_ascii=False, sort_keys=True, separators=(",", ":")) if context else None
 
 

@@ -144,6 +144,10 @@ class Allowed:
         lengths = np.diff(self.hidden.offsets[first_row : first_row + len(scores) + 1])
         scores[np.repeat(np.arange(len(scores)), lengths), self.hidden.items[span]] = -np.inf
 
+    def take(self, rows: AnyArray) -> Allowed:
+        """The same for the given rows."""
+        return Allowed(self.shared, self.hidden.take(rows))
+
     def among(self, known: Positions, place: Positions) -> Allowed:
         """The same over a part of the catalogue: ``known`` items, ``place`` of each item in it or -1."""
         places = place[self.hidden.items]

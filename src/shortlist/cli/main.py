@@ -108,35 +108,36 @@ def ingest(file: File) -> None:
 
 @app.command()
 def evaluate(file: File) -> None:
-    """Learn on the older part of the log, replay the newer, compare everything; writes an HTML report."""
+    """Fit on the older part of the log, replay the newer, compare all models; writes an HTML report."""
     from shortlist.cli.show import show_evaluation
-    from shortlist.cli.steps import Steps
     from shortlist.project import verbs
+    from shortlist.project.progress import ProgressDisplay
     from shortlist.project.project import open_project
 
     project = open_project(file)
-    with Steps(out) as tell:
-        tell("loading the log")
+    run = verbs.training_run(project, ProgressDisplay(out))
+    with run.progress.step("loading the log"):
         data, _ = verbs.dataset(project)
-        trial = verbs.evaluate(project, data, tell)
+    trial = verbs.evaluate(project, data, run)
     show_evaluation(out, trial.evaluation, project.home)
 
 
 @app.command()
 def train(file: File) -> None:
-    """Evaluate, choose a ranker, learn it from the whole log, and add a release. Publish makes it serve."""
+    """Evaluate, choose a ranker, fit it on the whole log, and add a release. Publish makes it serve."""
     from shortlist.cli.show import show_evaluation
-    from shortlist.cli.steps import Steps
     from shortlist.project import verbs
+    from shortlist.project.progress import ProgressDisplay
     from shortlist.project.project import open_project
 
     project = open_project(file)
     verbs.compact(project.home)
-    with verbs.learning(project.home), Steps(out) as tell:
-        tell("loading the log")
-        data, watermark = verbs.dataset(project)
-        evaluation = verbs.evaluate(project, data, tell).evaluation
-        number = verbs.train(project, data, watermark, evaluation, tell)
+    run = verbs.training_run(project, ProgressDisplay(out), releases=True)
+    with verbs.learning(project.home):
+        with run.progress.step("loading the log"):
+            data, watermark = verbs.dataset(project)
+        evaluation = verbs.evaluate(project, data, run).evaluation
+        number = verbs.train(project, data, watermark, evaluation, run)
     show_evaluation(out, evaluation, project.home)
     out.print(f"Release [bold]{number}[/bold] is ready: shortlist publish {number}")
 
@@ -316,7 +317,7 @@ def explain(
 
 @app.command()
 def up(file: File, host: Host = "127.0.0.1", port: Port = 8000) -> None:
-    """Do everything: check, ingest, train, evaluate, publish, serve, and tell what happens.
+    """Do everything: check, ingest, train, evaluate, publish, serve, and show what happens.
 
     Serves until Ctrl-C. Without a terminal, or with CI=true, it makes its requests and ends.
     """
@@ -329,6 +330,8 @@ def up(file: File, host: Host = "127.0.0.1", port: Port = 8000) -> None:
 def main() -> None:
     """Run the command line; an error that its user can mend is one message and exit status 1."""
     try:
+        import shortlist.base.platform  # noqa: F401  # refuses where no command can work
+
         app()
     except ShortlistError as error:
         err.print("[red]error:[/red]", escape(str(error)), soft_wrap=True)

@@ -77,11 +77,11 @@ def show_feast_export(out: Console, exported: Exported, folder: Path) -> None:
 
 
 def show_ingest(out: Console, report: IngestReport, home: Home) -> None:
-    """What was read, and what was put aside."""
+    """What was read, and what was quarantined."""
     for line in str(report).splitlines():
         out.print(f"  {escape(line)}", soft_wrap=True)
     if report.quarantined or any(each.quarantined for each in report.pictures):
-        out.print(f"  [yellow]what was put aside is in {home.quarantine}[/yellow]", soft_wrap=True)
+        out.print(f"  [yellow]rejected rows are in {home.quarantine}[/yellow]", soft_wrap=True)
 
 
 def show_evaluation(out: Console, evaluation: Evaluation, home: Home) -> None:

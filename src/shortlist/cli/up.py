@@ -1,4 +1,4 @@
-"""``shortlist up``: the whole loop, told as it happens."""
+"""``shortlist up``: the whole loop, shown as it happens."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from shortlist.cli.show import (
     show_slate,
     show_stages,
 )
-from shortlist.cli.steps import Steps
 from shortlist.data.dataset import Dataset
 from shortlist.project import verbs
+from shortlist.project.progress import ProgressDisplay
 from shortlist.project.project import open_project
 from shortlist.server.server import running
 from shortlist.service.answers import Explanations, Slate, UserHistory
@@ -39,8 +39,8 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
     start = time.perf_counter()
     project = open_project(file)
     out.print(f"[bold]{project.system.name}[/bold] [dim]from {file}, kept in {project.home.path}[/dim]\n")
-    with Steps(out) as tell:
-        tell("checking the declaration against the data")
+    run = verbs.training_run(project, ProgressDisplay(out), releases=True)
+    with run.progress.step("checking the declaration against the data"):
         problems = verbs.check(project)
     show_problems(out, problems)
     verbs.must_be_sound(problems)
@@ -48,12 +48,12 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
     moved = verbs.compact(project.home).events
     if moved:
         out.print(f"  {moved:,} events that the server accepted are in the log now")
-    with verbs.learning(project.home), Steps(out) as tell:
-        tell("loading the log")
-        data, watermark = verbs.dataset(project)
-        evaluation = verbs.evaluate(project, data, tell).evaluation
-        number = verbs.train(project, data, watermark, evaluation, tell)
-        tell(f"publishing release {number}")
+    with verbs.learning(project.home):
+        with run.progress.step("loading the log"):
+            data, watermark = verbs.dataset(project)
+        evaluation = verbs.evaluate(project, data, run).evaluation
+        number = verbs.train(project, data, watermark, evaluation, run)
+    with run.progress.step(f"publishing release {number}"):
         project.releases.publish(number)
     show_evaluation(out, evaluation, project.home)
     with running(project.home, host=host, port=port if stay else 0) as url:
@@ -66,7 +66,7 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
 def _show_requests(out: Console, url: str, data: Dataset) -> None:
     """A user's slate, where its time went, and why its first item is there."""
     lengths = data.histories.lengths
-    user = data.users[int(np.argmin(np.abs(lengths - TYPICAL_HISTORY)))]
+    user = data.users.keys[int(np.argmin(np.abs(lengths - TYPICAL_HISTORY)))]
     history = f"{url}/v1/users/{quote(user, safe='')}/history?n={HISTORY_SHOWN}"
     ask = f"{url}/v1/recommend?user={quote(user)}&n={SLATE}&trace=true"
     _call(ask, Slate)  # the first request of a process pays for pages that are not in memory yet

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -13,26 +14,29 @@ from shortlist.base.queries import Ragged, Retrieved
 from shortlist.base.types import Mask
 from shortlist.evaluation.bootstrap import Interval, interval
 from shortlist.evaluation.evaluated_model import EvaluatedModel
-from shortlist.evaluation.names import HEADLINE
+from shortlist.evaluation.names import HEADLINE, goodness
 from shortlist.evaluation.ranking import measure
 from shortlist.evaluation.select import Choice
 
-FORMAT = 1  # of the JSON; raised when it changes
+FORMAT = 2  # of the JSON; raised when it changes
+
+
+Task = Literal["recommendation", "search", "prediction"]
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much the evaluation rests on."""
+    """The amounts of data behind an evaluation."""
 
     users: int
     items: int
     events: int
-    test_users: int  # with at least one positive to be found
+    test_queries: int  # queries, or rows of a prediction, that are evaluated on
 
 
 @dataclass(frozen=True)
-class Ceiling:
-    """How much of the truth a source, or all together, retrieves: no ranker can do better than that."""
+class RecallCeiling:
+    """The share of the positives that a source, or all together, retrieve: no ranker can exceed it."""
 
     name: str
     sizes: tuple[float, ...]  # candidates per user, rising
@@ -40,27 +44,27 @@ class Ceiling:
 
     @classmethod
     def of(
-        cls, name: str, found: Retrieved, truth: Ragged, sizes: Sequence[int] = (), *, seed: int = 0
-    ) -> Ceiling:
-        """The recall of ``found`` at each of ``sizes``, and of all of it at its mean length.
+        cls, name: str, retrieved: Retrieved, truth: Ragged, sizes: Sequence[int] = (), *, seed: int = 0
+    ) -> RecallCeiling:
+        """The recall of ``retrieved`` at each of ``sizes``, and of all of it at its mean length.
 
         A set without an order (candidates merged from several sources) has no ``sizes``.
         """
         rows = len(truth.offsets) - 1
-        lengths = np.bincount(found.rows, minlength=rows)
+        lengths = np.bincount(retrieved.rows, minlength=rows)
         mean, whole = float(lengths.mean()), max(int(lengths.max(initial=0)), 1)
         depths = [size for size in sorted(sizes) if size < mean]
-        values = measure(found, truth, [f"recall@{depth}" for depth in [*depths, whole]])
+        values = measure(retrieved, truth, [f"recall@{depth}" for depth in [*depths, whole]])
         return cls(name, (*depths, mean), tuple(interval(each, seed) for each in values.values()))
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some of the users, and how each model serves them."""
+    """A subset of users or items, and the quality of each model on it."""
 
     name: str
-    meaning: str  # who they are, in plain words
-    users: int  # with something to be found
+    meaning: str  # the definition of the subset, in words
+    users: int  # users (rows, in a prediction) that count
     metrics: dict[str, Interval]  # the headline metric, by model; empty where there are no users
 
     @classmethod
@@ -89,35 +93,40 @@ class Evaluation:
     split: str  # what was held out and how, in a sentence
     sizes: Sizes
     models: tuple[EvaluatedModel, ...]
-    verdict: str  # the result in one sentence
+    summary: str  # the result in one sentence
+    task: Task = "recommendation"
+    metric: str = HEADLINE  # the headline, by which models are compared and chosen
     choice: Choice | None = None
-    ceilings: tuple[Ceiling, ...] = ()
+    recall_ceilings: tuple[RecallCeiling, ...] = ()
     slices: tuple[Slice, ...] = ()
     measured: str = ""  # when and on what machine, in words
     format: int = FORMAT
 
     @property
     def chosen(self) -> str | None:
-        """The name of the model that serves."""
+        """The name of the chosen model."""
         return self.choice.name if self.choice else None
 
     @property
     def leader(self) -> EvaluatedModel:
-        """The model that serves, or the best where none was chosen."""
+        """The chosen model, or the best where none was chosen."""
         if self.choice:
             return next(each for each in self.models if each.name == self.choice.name)
-        return max(self.models, key=_quality)
+        return max(self.models, key=self._goodness)
 
     @property
     def compared(self) -> list[EvaluatedModel]:
         """The leader and the best of each other kind: enough for a comparison at a glance."""
-        others = [each for each in sorted(self.models, key=_quality) if each.kind != self.leader.kind]
+        others = [each for each in sorted(self.models, key=self._goodness) if each.kind != self.leader.kind]
         best = {each.kind: each for each in others}
-        return [self.leader, *sorted(best.values(), key=_quality, reverse=True)]
+        return [self.leader, *self.ranked(best.values())]
 
+    def ranked(self, models: Iterable[EvaluatedModel] | None = None) -> list[EvaluatedModel]:
+        """``models`` (None: all), best first."""
+        return sorted(self.models if models is None else models, key=self._goodness, reverse=True)
 
-def _quality(model: EvaluatedModel) -> float:
-    return model.metrics[HEADLINE].mean
+    def _goodness(self, model: EvaluatedModel) -> float:
+        return goodness(self.metric, model.metrics[self.metric].mean)
 
 
 def to_json(evaluation: Evaluation) -> bytes:
@@ -127,13 +136,13 @@ def to_json(evaluation: Evaluation) -> bytes:
 
 
 def from_json(content: bytes) -> Evaluation:
-    """Read what `to_json` wrote. Raises ReleaseError where it is damaged or from a newer Shortlist."""
+    """Read what `to_json` wrote. Raises ReleaseError where it is damaged or has another format."""
     try:
         stamp = msgspec.json.decode(content, type=_Stamp)
-        if stamp.format > FORMAT:
+        if stamp.format != FORMAT:
+            advice = "upgrade Shortlist" if stamp.format > FORMAT else "evaluate again"
             raise ReleaseError(
-                f"the evaluation has format {stamp.format}, and this Shortlist reads up to {FORMAT}: "
-                "upgrade Shortlist"
+                f"the evaluation has format {stamp.format}, and this Shortlist reads {FORMAT}: {advice}"
             )
         return msgspec.json.decode(content, type=Evaluation, dec_hook=_array)
     except msgspec.MsgspecError as error:

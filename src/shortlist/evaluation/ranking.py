@@ -1,4 +1,4 @@
-"""How well ranked lists find what people chose next, over the full catalogue.
+"""Metrics of ranked lists against what users chose next, over the full catalogue.
 
 A metric gives one number per row (user), so that `shortlist.evaluation.bootstrap` can say how sure a mean
 is; rows without positives have NaN.
@@ -30,14 +30,14 @@ class Hits:
     positives: Rows  # int64[rows], how many items each row's truth holds
 
     @classmethod
-    def of(cls, found: Retrieved, truth: Ragged) -> Hits:
-        """Look ``found`` up in ``truth`` (each row's positives, none twice). Any length of list will do."""
-        width = np.int64(max(found.items.max(initial=0), truth.items.max(initial=0)) + 1)
-        wanted = np.sort(truth.rows * width + truth.items)
-        keys = found.rows * width + found.items
-        at = np.minimum(np.searchsorted(wanted, keys), max(len(wanted) - 1, 0))
-        hit = np.flatnonzero(wanted[at] == keys) if len(wanted) else np.zeros(0, np.int64)
-        return cls(found.rows[hit], places(found.rows)[hit], np.diff(truth.offsets))
+    def of(cls, lists: Retrieved, truth: Ragged) -> Hits:
+        """Look ``lists`` up in ``truth`` (each row's positives, none twice). Any length of list will do."""
+        width = np.int64(max(lists.items.max(initial=0), truth.items.max(initial=0)) + 1)
+        positives = np.sort(truth.rows * width + truth.items)
+        keys = lists.rows * width + lists.items
+        at = np.minimum(np.searchsorted(positives, keys), max(len(positives) - 1, 0))
+        hit = np.flatnonzero(positives[at] == keys) if len(positives) else np.zeros(0, np.int64)
+        return cls(lists.rows[hit], places(lists.rows)[hit], np.diff(truth.offsets))
 
     def top(self, k: int) -> Hits:
         """The hits within the first ``k`` places."""
@@ -77,8 +77,8 @@ def _hit(hits: Hits, k: int) -> Values:  # noqa: ARG001
 
 
 def _map(hits: Hits, k: int) -> Values:
-    found_so_far = places(hits.rows) + 1
-    return hits.total(found_so_far / (hits.places + 1)) / np.clip(hits.positives, 1, k)
+    hits_so_far = places(hits.rows) + 1
+    return hits.total(hits_so_far / (hits.places + 1)) / np.clip(hits.positives, 1, k)
 
 
 def _mrr(hits: Hits, k: int) -> Values:  # noqa: ARG001
@@ -99,12 +99,12 @@ NDCG by that of min(k, positives) hits at the top, recall by all positives, prec
 list is shorter, MAP by min(k, positives)."""
 
 
-def measure(found: Retrieved, truth: Ragged, names: Sequence[str] = STANDARD) -> dict[str, Values]:
-    """Each named metric of the lists ``found``, float64[rows of ``truth``]; NaN for rows without positives.
+def measure(lists: Retrieved, truth: Ragged, names: Sequence[str] = STANDARD) -> dict[str, Values]:
+    """Each named metric of ``lists``, float64[rows of ``truth``]; NaN for rows without positives.
 
     Raises NotFoundError for a name that is no ranking metric at a depth.
     """
-    hits = Hits.of(found, truth)
+    hits = Hits.of(lists, truth)
     return {name: _compute(hits, name) for name in names}
 
 

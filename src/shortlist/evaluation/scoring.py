@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from shortlist.base.errors import DataError
-from shortlist.base.types import AnyArray
+from shortlist.base.types import AnyArray, Rows
+from shortlist.evaluation.ranking import Values
+
+EPSILON = 1e-7  # how near to 0 and 1 a probability may come in a log loss
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,30 @@ class Scoring:
     bins: tuple[Bin, ...]  # by rising prediction
 
 
+def log_losses(probabilities: AnyArray, labels: AnyArray) -> Values:
+    """The negative log-likelihood of each label, float64 of the shape of ``labels``."""
+    p = np.clip(np.asarray(probabilities, np.float64), EPSILON, 1 - EPSILON)
+    losses: Values = -np.log(np.where(np.asarray(labels) > 0.5, p, 1 - p))
+    return losses
+
+
+def per_group(values: Values, groups: Rows | None) -> Values:
+    """One value per group whose plain mean is the mean of ``values``, float64[groups]; None: each row is a group.
+
+    The mean over rows is a ratio of two sums over groups (values and rows); this is its linearisation, so that a
+    bootstrap over groups has the variance of that ratio (Cochran, "Sampling Techniques", 1977, chapter 6).
+    """
+    if groups is None or not len(values):
+        return values
+    _, places = np.unique(groups, return_inverse=True)
+    rows, sums = np.bincount(places), np.bincount(places, values)
+    mean = values.mean()
+    linear: Values = mean + (sums - mean * rows) * len(rows) / len(values)
+    return linear
+
+
 def score(probabilities: AnyArray, labels: AnyArray, *, threshold: float = 0.5, bins: int = 10) -> Scoring:
-    """Judge ``probabilities`` (float[examples]) by ``labels`` (0 or 1 each).
+    """Measure ``probabilities`` (float[examples]) against ``labels`` (0 or 1 each).
 
     Where positives are rare few predictions reach 0.5; a threshold at the share of positives in training
     then says more. Raises DataError without examples.
@@ -45,7 +70,7 @@ def score(probabilities: AnyArray, labels: AnyArray, *, threshold: float = 0.5, 
     from sklearn import metrics
 
     if not len(labels):
-        raise DataError("there is nothing to judge a ranker by: no examples")
+        raise DataError("there are no examples to evaluate a ranker on")
     probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels, np.int8)
     diagram = reliability(probabilities, labels, bins)
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(

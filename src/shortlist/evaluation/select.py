@@ -1,4 +1,4 @@
-"""Which model should serve: the simplest that is not measurably worse and quick enough."""
+"""Which model should serve: the simplest that is not significantly worse and fast enough."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from shortlist.base.errors import DataError, DeclarationError
 from shortlist.evaluation.bootstrap import Interval, paired
 from shortlist.evaluation.evaluated_model import EvaluatedModel
-from shortlist.evaluation.names import HEADLINE, title
+from shortlist.evaluation.names import HEADLINE, goodness, lower_is_better, title
 from shortlist.system.system import Requirements
 
-READABLE = frozenset({"coefficients"})  # interpretability of models whose every decision can be read off
+INTERPRETABLE = frozenset({"coefficients"})  # kinds of models whose every prediction can be traced by hand
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How one model stands in a choice."""
+    """One model's figures in a choice."""
 
     name: str
     quality: Interval
-    behind: Interval  # its quality less that of the best
+    difference: Interval  # its quality minus that of the best
     complexity: int
     p99_ms: float | None  # None: not measured
     fits: bool  # within its share of the latency budget
@@ -30,7 +30,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Choice:
-    """The model to serve, why in one sentence, and how all of them stand, best first."""
+    """The model to serve, the reason in one sentence, and the figures of all, best first."""
 
     name: str
     sentence: str
@@ -46,7 +46,7 @@ def choose(
     metric: str = HEADLINE,
     seed: int = 0,
 ) -> Choice:
-    """The simplest model whose ``metric`` is not significantly below the best one's.
+    """The simplest model whose ``metric`` is not significantly worse than that of the best.
 
     Only those count whose p99 is measured and within ``share`` of the latency budget; where there is
     none, the fastest is chosen and the sentence warns. Differences are paired by user. Where the
@@ -55,23 +55,32 @@ def choose(
     if not models:
         raise DataError("there is nothing to choose from: no model was evaluated")
     budget = share * requirements.latency_ms
-    allowed = [each for each in models if each.interpretability in READABLE or not requirements.interpretable]
+    allowed = [
+        each for each in models if each.interpretability in INTERPRETABLE or not requirements.interpretable
+    ]
     if not allowed:
         raise DeclarationError(
-            "requirements.interpretable is set, and none of these can be read off: "
+            "requirements.interpretable is set, and none of these is interpretable: "
             f"{', '.join(each.name for each in models)}; add a ranker such as LogisticRegression()"
         )
     fitting = [each for each in allowed if _p99(each) <= budget]
-    best = max(fitting or allowed, key=lambda each: each.metrics[metric].mean)
+
+    def quality(model: EvaluatedModel) -> float:
+        return goodness(metric, model.metrics[metric].mean)
+
+    best = max(fitting or allowed, key=quality)
     gaps = {each.name: paired(each.values[metric], best.values[metric], seed) for each in models}
     if fitting:
-        equals = [each for each in fitting if gaps[each.name].high >= 0]
-        chosen = min(equals, key=lambda each: (each.complexity, -each.metrics[metric].mean))
+        worst = [
+            gaps[each.name].low if lower_is_better(metric) else -gaps[each.name].high for each in fitting
+        ]
+        equals = [each for each, least in zip(fitting, worst, strict=True) if least <= 0]
+        chosen = min(equals, key=lambda each: (each.complexity, -quality(each)))
         why = _reason(chosen, best, fitting, gaps[chosen.name], metric)
         speed = f"its p99 of {_p99(chosen):.3g} ms is within the {budget:.3g} ms it may take"
         sentence = f"{chosen.name} serves: {why}, and {speed}."
     else:
-        chosen = min(allowed, key=lambda each: (_p99(each), -each.metrics[metric].mean))
+        chosen = min(allowed, key=lambda each: (_p99(each), -quality(each)))
         sentence = _warning(chosen, metric, budget)
     table = _table(models, gaps, allowed, metric, budget)
     return Choice(chosen.name, sentence, table, budget)
@@ -99,12 +108,12 @@ def _table(
     metric: str,
     budget: float,
 ) -> tuple[Standing, ...]:
-    points = [(_p99(each), each.metrics[metric].mean) for each in models]
+    points = [(_p99(each), goodness(metric, each.metrics[metric].mean)) for each in models]
     standings = [
         Standing(
             name=each.name,
             quality=each.metrics[metric],
-            behind=gaps[each.name],
+            difference=gaps[each.name],
             complexity=each.complexity,
             p99_ms=each.latency.p99_ms if each.latency else None,
             fits=_p99(each) <= budget,
@@ -113,7 +122,7 @@ def _table(
         )
         for each, is_front in zip(models, front(points), strict=True)
     ]
-    return tuple(sorted(standings, key=lambda standing: -standing.quality.mean))
+    return tuple(sorted(standings, key=lambda standing: -goodness(metric, standing.quality.mean)))
 
 
 def _reason(
@@ -127,7 +136,7 @@ def _reason(
     quality = f"{title(metric)} {chosen.metrics[metric].mean:.3f}"
     if chosen is not best:
         return (
-            f"it is simpler than {best.name} and not measurably worse ({quality} against "
+            f"it is simpler than {best.name} and not significantly worse ({quality} against "
             f"{best.metrics[metric].mean:.3f}, difference {gap.mean:+.3f}, 95% interval {gap.low:+.3f} to "
             f"{gap.high:+.3f})"
         )
@@ -136,15 +145,15 @@ def _reason(
     simpler = [each for each in fitting if each.complexity < chosen.complexity]
     if not simpler:
         return f"it is the best ({quality}) and nothing that fits is simpler"
-    nearest = max(simpler, key=lambda each: each.metrics[metric].mean)
+    nearest = max(simpler, key=lambda each: goodness(metric, each.metrics[metric].mean))
     return (
-        f"it is the best ({quality}), measurably above every simpler model "
+        f"it is the best ({quality}), significantly better than every simpler model "
         f"({nearest.name} is nearest with {nearest.metrics[metric].mean:.3f})"
     )
 
 
 def _warning(chosen: EvaluatedModel, metric: str, budget: float) -> str:
-    """What is wrong when nothing is quick enough."""
+    """What is wrong where no model is fast enough."""
     if chosen.latency is None:
         why = "no model's latency was measured"
         speed = ""

@@ -1,4 +1,4 @@
-"""What the lists are like whoever reads them: how much of the catalogue, how well known, how alike."""
+"""Beyond accuracy: coverage of the catalogue, novelty and diversity of the lists."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from shortlist.base.queries import Retrieved
 from shortlist.base.types import AnyArray, Positions, Rows
 from shortlist.evaluation.ranking import Values, places
 
-DEPTH = 10  # places of a list that are looked at
+DEPTH = 10  # places of a list that count
 PAIRS = 1 << 20  # pairs of items compared at a time: bounds memory
 
 
-def variety(found: Retrieved, rows: int, counts: AnyArray, tags: pl.Series | None = None) -> dict[str, float]:
+def variety(lists: Retrieved, rows: int, counts: AnyArray, tags: pl.Series | None = None) -> dict[str, float]:
     """Coverage, novelty and (given ``tags``) diversity of the first `DEPTH` places of all lists, by name."""
     figures = {
-        "coverage": coverage(found, DEPTH, len(counts)),
-        "novelty": _overall(novelty(found, DEPTH, counts, rows)),
-        "diversity": _overall(diversity(found, DEPTH, tags, rows)) if tags is not None else None,
+        "coverage": coverage(lists, DEPTH, len(counts)),
+        "novelty": _overall(novelty(lists, DEPTH, counts, rows)),
+        "diversity": _overall(diversity(lists, DEPTH, tags, rows)) if tags is not None else None,
     }
     return {f"{word}@{DEPTH}": figure for word, figure in figures.items() if figure is not None}
 
 
-def coverage(found: Retrieved, k: int, items: int) -> float:
-    """The share of the catalogue (``items`` in all) that stands in anybody's first ``k`` places."""
-    return len(np.unique(found.items[places(found.rows) < k])) / items
+def coverage(lists: Retrieved, k: int, items: int) -> float:
+    """The share of the catalogue (``items`` in all) that is in some user's first ``k`` places."""
+    return len(np.unique(lists.items[places(lists.rows) < k])) / items
 
 
-def novelty(found: Retrieved, k: int, counts: AnyArray, rows: int) -> Values:
+def novelty(lists: Retrieved, k: int, counts: AnyArray, rows: int) -> Values:
     """The mean surprise of each row's first ``k`` items in bits, float64[rows]; NaN for an empty list.
 
     An item's surprise is -log2 of its share of all training events (``counts``: events per item), each
@@ -39,12 +39,12 @@ def novelty(found: Retrieved, k: int, counts: AnyArray, rows: int) -> Values:
     al., "Solving the apparent diversity-accuracy dilemma of recommender systems", PNAS 2010.
     """
     shares = (counts + 1.0) / (counts.sum() + len(counts))
-    near = places(found.rows) < k
-    at, surprise = found.rows[near], -np.log2(shares)[found.items[near]]
+    near = places(lists.rows) < k
+    at, surprise = lists.rows[near], -np.log2(shares)[lists.items[near]]
     return _ratio(np.bincount(at, surprise, rows), np.bincount(at, minlength=rows))
 
 
-def diversity(found: Retrieved, k: int, tags: pl.Series, rows: int) -> Values:
+def diversity(lists: Retrieved, k: int, tags: pl.Series, rows: int) -> Values:
     """How unlike each other a row's first ``k`` items are, float64[rows]: 0 all the same, 1 nothing shared.
 
     One minus the mean Jaccard similarity of all pairs, by ``tags`` (one list of words, or one word, per
@@ -52,20 +52,20 @@ def diversity(found: Retrieved, k: int, tags: pl.Series, rows: int) -> Values:
     """
     matrix = _indicators(tags)
     sizes = np.diff(matrix.indptr)
-    sums, known = np.zeros(rows), np.zeros(rows)
-    for at, left, right in _pairs(found, k):
+    sums, comparable = np.zeros(rows), np.zeros(rows)
+    for at, left, right in _pairs(lists, k):
         shared = matrix[left].multiply(matrix[right]).sum(axis=1)
         union = sizes[left] + sizes[right] - shared
         tagged = union > 0
         sums += np.bincount(at[tagged], 1 - shared[tagged] / union[tagged], rows)
-        known += np.bincount(at[tagged], minlength=rows)
-    return _ratio(sums, known)
+        comparable += np.bincount(at[tagged], minlength=rows)
+    return _ratio(sums, comparable)
 
 
-def _pairs(found: Retrieved, k: int) -> Iterator[tuple[Rows, Positions, Positions]]:
+def _pairs(lists: Retrieved, k: int) -> Iterator[tuple[Rows, Positions, Positions]]:
     """Every pair of items within a row's first ``k``, in blocks: row, one item, the other."""
-    near = places(found.rows) < k
-    rows, items = found.rows[near], found.items[near]
+    near = places(lists.rows) < k
+    rows, items = lists.rows[near], lists.items[near]
     for apart in range(1, k):
         for start in range(0, len(rows) - apart, PAIRS):
             left = slice(start, min(start + PAIRS, len(rows) - apart))

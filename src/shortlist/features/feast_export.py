@@ -15,8 +15,7 @@ from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import AnyArray
 from shortlist.features.features import Features
-from shortlist.system.features import Definition, Feature
-from shortlist.system.static_features import ItemAttribute, Length
+from shortlist.features.kind import Block
 from shortlist.system.system import System
 
 AT = "event_timestamp"
@@ -69,16 +68,16 @@ def export(system: System, features: Features, histories: Histories, folder: Pat
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is there and not empty: name a new folder for the Feast repository")
     assert histories.users is not None
-    nobody, everything = Histories.empty(1), np.arange(len(features.items))
-    items = _table(features, "item", nobody, everything * 0, everything, histories.end)
-    people = np.arange(len(histories))
-    users = _table(features, "user", histories, people, people * 0, histories.end) if system.user else {}
+    no_user, positions = Histories.empty(1), np.arange(len(features.items))
+    items = _table(features, "item", no_user, positions * 0, positions, histories.end)
+    rows = np.arange(len(histories))
+    users = _table(features, "user", histories, rows, rows * 0, histories.end) if system.user else {}
     if not items and not users:
         raise DataError("no feature belongs to items or users alone: there is nothing that Feast could keep")
     exported = Exported(
         items=list(items),
         users=list(users),
-        left_out=[name for block in features.blocks for name in _of(block.names, block.definitions, None)],
+        left_out=[name for block in features.blocks for name in _of(block, None)],
         at=np.datetime64(histories.end - 1, "us"),  # it is of all before the end
     )
     keys = {"item": list(features.items.keys), "user": histories.users.tolist()}
@@ -100,15 +99,15 @@ def export(system: System, features: Features, histories: Histories, folder: Pat
 
 
 def _table(
-    features: Features, owner: str, askers: Histories, rows: AnyArray, items: AnyArray, at: int
+    features: Features, entity: str, histories: Histories, rows: AnyArray, items: AnyArray, at: int
 ) -> dict[str, AnyArray]:
-    """The columns that ``owner`` owns, of the pairs of ``rows`` and ``items``, by names that Feast takes."""
+    """The columns that ``entity`` owns, of the pairs of ``rows`` and ``items``, by names that Feast takes."""
     nothing = np.zeros((len(rows), 0), np.float32)
-    queries = Queries(askers, np.full(len(askers), at))
+    queries = Queries(histories, np.full(len(histories), at))
     candidates = Candidates(rows, items.astype(np.int32), nothing, nothing > 0)
     columns: dict[str, AnyArray] = {}
     for block in features.blocks:
-        mine = set(_of(block.names, block.definitions, owner))
+        mine = set(_of(block, entity))
         if mine:
             values = block.columns(queries, candidates)
             for name, column in zip(block.names, values.T, strict=True):
@@ -117,15 +116,10 @@ def _table(
     return columns
 
 
-def _of(names: Sequence[str], definitions: Sequence[Definition], owner: str | None) -> Iterator[str]:
+def _of(block: Block, entity: str | None) -> Iterator[str]:
     """The declared columns of a block that an item or a user owns alone, or that neither does (None)."""
-    for name, definition in zip(names, definitions, strict=bool(definitions)):
-        mine = None
-        if isinstance(definition, ItemAttribute | Length):
-            mine = "item"
-        elif isinstance(definition, Feature) and definition.per is None:
-            mine = definition.owner
-        if mine == owner:
+    for name, definition in zip(block.names, block.definitions, strict=bool(block.definitions)):
+        if definition.entity == entity:
             yield name
 
 

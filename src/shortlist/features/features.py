@@ -2,148 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from shortlist.base.contexts import NO_CONTEXTS, Contexts
-from shortlist.base.errors import ReleaseError, UnavailableError
-from shortlist.base.files import load_array, read_json, save_arrays, write_json
+from shortlist.base.contexts import Contexts
+from shortlist.base.errors import DeclarationError, ReleaseError, UnavailableError
+from shortlist.base.files import read_json, write_json
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.types import Floats
-from shortlist.features.affinity import AffinityBlock
+from shortlist.base.users import Users
 from shortlist.features.automatic import automatic
-from shortlist.features.block import Block
-from shortlist.features.catalogue import AgeBlock, CatalogueBlock
-from shortlist.features.feast import FeastBlock, must_be_applied
-from shortlist.features.fitting import must_fit
-from shortlist.features.item import ItemBlock, ItemReaders, LiveItems, as_of
-from shortlist.features.materialized import ReadyBlock
-from shortlist.features.request import ContextBlock
-from shortlist.features.stored import from_data, to_data
-from shortlist.features.taste import TasteBlock
-from shortlist.features.user import UserBlock
-from shortlist.features.words import named
-from shortlist.system.contracts import RankerInputs
-from shortlist.system.event import Event
-from shortlist.system.feast import FeastView
-from shortlist.system.features import (
-    Automatic,
-    Definition,
-    Distance,
-    Feature,
-    Mean,
-    Popularity,
-    Rate,
-    Similarity,
-)
-from shortlist.system.static_features import Context, ItemAttribute, Length
+from shortlist.features.categorical import CategoricalColumns, Vocabularies, learn_vocabularies
+from shortlist.features.kind import Block, BlockInputs, BlockMaker, FeatureKind
+from shortlist.features.kinds.source_scores import SourceScoresBlock
+from shortlist.features.readers.item_readers import ItemReaders, LiveItems, PastItems
+from shortlist.features.readers.reader import ItemStatistics
+from shortlist.features.storage import definition_from, load_learned, save_learned, to_data
+from shortlist.system.contracts import RankerInputs, TrainingData
+from shortlist.system.event import Event, Label
+from shortlist.system.features import Automatic
 from shortlist.system.system import System
 
-FORMAT = 2  # of features.json; raised when it changes
-
-
-class SourceBlock(Block):
-    """What each source thinks of a candidate."""
-
-    def __init__(self, sources: Sequence[str]) -> None:
-        self.names = [f"source_{name}" for name in sources]
-
-    def columns(self, queries: Queries, candidates: Candidates) -> Floats:  # noqa: ARG002
-        """Already there: hydration begins with every source's score of every candidate."""
-        return candidates.scores
+FORMAT = 3  # of features.json; raised when it changes
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What defines the features, and the few constants that they learned."""
+    """What defines the features, and what training fixed for the life of a release."""
 
     sources: tuple[str, ...]
     events: tuple[Event, ...]  # an event's code is its place here
-    contexts: Contexts  # with the words that each has in the log
-    definitions: tuple[Definition, ...]
-    prior: Mapping[str, float]  # what means and rates are shrunk towards, by feature
-    popularity: Floats  # log(1 + events) of each item when this was learned
+    contexts: Contexts  # with the vocabulary of each
+    definitions: tuple[FeatureKind, ...]
+    learned: Mapping[str, Any]  # priors, vocabularies, edges of bands, by the keys of ``FeatureKind.learns``
+    vocabularies: Vocabularies  # of categorical columns
 
     @property
     def codes(self) -> dict[Event, int]:
         """Each event's code."""
         return {event: code for code, event in enumerate(self.events)}
 
-    @property
-    def of_events(self) -> list[Feature]:
-        """The definitions that read events."""
-        return [each for each in self.definitions if isinstance(each, Feature)]
-
-    @property
-    def of_items(self) -> list[Feature]:
-        """Those of them that items own."""
-        return [each for each in self.of_events if each.owner == "item"]
+    def live_items(self, items: int) -> LiveItems:
+        """Live readers of what the definitions need, before any event."""
+        needed: dict[tuple[Event, str | None], ItemStatistics] = {}
+        for definition in self.definitions:
+            for key, statistics in definition.item_statistics.items():
+                needed[key] = needed.get(key, ItemStatistics()) | statistics
+        return LiveItems(items, self.codes, needed, self.contexts)
 
 
 class Features:
-    """The columns that rankers see, for any batch of queries and candidates."""
+    """The columns that rankers see, for any batch of queries and candidates.
 
-    def __init__(self, items: Items, facts: Facts, readers: ItemReaders) -> None:
-        self.items, self.facts, self.readers = items, facts, readers
-        self.blocks = [SourceBlock(facts.sources), *self._blocks()]
+    ``items`` and ``users`` are what positions mean; ``readers`` those of the events of items.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        items: Items,
+        users: Users,
+        readers: ItemReaders,
+        blocks: Sequence[Block] | None = None,
+        categorical: CategoricalColumns | None = None,
+    ) -> None:
+        self.facts, self.items, self.users, self.readers = facts, items, users, readers
+        self.blocks = self._blocks() if blocks is None else list(blocks)
+        self.categorical = categorical or CategoricalColumns(facts.vocabularies, items, users)
         self.names = [name for block in self.blocks for name in block.names]
 
     @classmethod
-    def fit(
-        cls, system: System, items: Items, histories: Histories, contexts: Contexts = NO_CONTEXTS
-    ) -> Self:
-        """Resolve the declarations, and start the readers of now at the end of ``histories``.
+    def fit(cls, system: System, data: TrainingData) -> Self:
+        """Resolve the declarations, learn their constants, and start the live readers at the end of the histories.
 
-        ``contexts`` has the words of ``histories.context``. Raises DeclarationError where a definition names an
-        attribute that is not there, or not of its kind.
+        Raises DeclarationError with everything in which a definition contradicts the data or a store of its own,
+        MissingExtraError where that store's library is missing.
         """
-        events = tuple(system.events)
-        definitions: list[Definition] = []
-        for each in system.features:
-            definitions += automatic(events, items, contexts) if isinstance(each, Automatic) else [each]
-        must_fit(definitions, items)
-        must_be_applied(definitions)
+        answers = {name for each in data.objectives if isinstance(each, Label) for name in each.reads}
+        excluded = sorted(answers.intersection(data.items.table.columns))
+        definitions = _resolved(system, data, excluded)
+        problems = [problem for each in definitions for problem in each.data_problems(data)]
+        problems += [problem for each in definitions for problem in each.external_problems()]
+        if problems:
+            raise DeclarationError(problems)
+        codes = {event: code for code, event in enumerate(system.events)}
+        learned: dict[str, Any] = {}
+        for each in definitions:
+            for key, compute in each.learns(data, codes):
+                if key not in learned:
+                    learned[key] = compute()
         facts = Facts(
             sources=tuple(source.name for source in system.sources),
-            events=events,
-            contexts=contexts,
+            events=tuple(system.events),
+            contexts=data.contexts,
             definitions=tuple(definitions),
-            prior=_usual(definitions, histories, {event: code for code, event in enumerate(events)}),
-            popularity=np.log1p(np.bincount(histories.items, minlength=len(items))).astype(np.float32),
+            learned={key: value for key, value in learned.items() if value is not None},
+            vocabularies=learn_vocabularies(system, data, excluded),
         )
-        return cls(items, facts, _live(items, facts, histories))
+        features = cls(facts, data.items, data.users, _live(facts, data.items, data.histories))
+        twice = [name for name, count in Counter(features.names).items() if count > 1]
+        if twice:
+            raise DeclarationError([f"features: there are several columns {name!r}" for name in twice])
+        return features
 
     def as_of(self, histories: Histories) -> Features:
         """The same features with readers of any past moment of a log: for training and evaluation."""
         facts = self.facts
-        return Features(self.items, facts, as_of(len(self.items), facts.codes, histories, facts.contexts))
+        readers = PastItems(len(self.items), facts.codes, histories, facts.contexts)
+        return Features(facts, self.items, self.users, readers)
 
-    def with_new_items(self, items: Items, histories: Histories) -> Features:
-        """The same over ``items``, the catalogue with more at its end; readers of now start at the end of
-        ``histories`` again.
+    def with_new_items(self, items: Items) -> Features:
+        """The same over ``items``, the catalogue with more at its end.
+
+        Arrays are appended to, live readers are shared, and nothing is replayed: events on new items count from
+        now on. Requests that began before may still use these features. Words that training has not met are unknown.
         """
-        more = np.zeros(len(items) - len(self.items), np.float32)
-        facts = replace(self.facts, popularity=np.concatenate([self.facts.popularity, more]))
-        return Features(items, facts, _live(items, facts, histories))
+        return Features(
+            self.facts,
+            items,
+            self.users,
+            self.readers.with_new_items(len(items)),
+            [block.with_new_items(items) for block in self.blocks],
+            self.categorical.with_new_items(items),
+        )
 
     @property
     def live(self) -> LiveItems | None:
-        """The readers of now, to which a server tells what happens."""
+        """The live readers, which a server updates with events."""
         return self.readers if isinstance(self.readers, LiveItems) else None
 
     def __call__(
         self, queries: Queries, candidates: Candidates, degraded: list[str] | None = None
     ) -> RankerInputs:
-        """What rankers see of the candidates.
+        """What rankers see of the candidates. Categorical columns are made when they are read.
 
         Raises UnavailableError where a block cannot answer; with ``degraded`` its columns are missing instead,
-        and the list is told.
+        and the reason is added to the list.
         """
         past = queries.histories
         if past.at.max(initial=0) >= queries.at.min(initial=1):
@@ -151,72 +153,72 @@ class Features:
         numeric = np.concatenate(
             [_columns(block, queries, candidates, degraded) for block in self.blocks], axis=1
         )
-        return RankerInputs(numeric, self.names, candidates.rows, candidates.items, queries)
+        categorical = partial(self.categorical.read, queries, candidates)
+        return RankerInputs(numeric, self.names, candidates.rows, candidates.items, queries, categorical)
 
     def save(self, folder: Path) -> None:
-        """The facts; readers are started again from the histories beside them."""
+        """What defines the features; readers are started again from the histories beside them."""
         facts = self.facts
-        save_arrays(folder, popularity=facts.popularity)
-        told = {
+        data = {
             "format": FORMAT,
             "sources": facts.sources,
             "events": [event.name for event in facts.events],
             "definitions": [to_data(each) for each in facts.definitions],
-            "contexts": facts.contexts.words,
-            "prior": facts.prior,
+            "contexts": facts.contexts.vocabularies,
+            "learned": save_learned(folder, facts.learned),
+            "vocabularies": facts.vocabularies,
         }
-        write_json(folder / "features.json", told)
+        write_json(folder / "features.json", data)
 
     @classmethod
-    def load(cls, folder: Path, items: Items, histories: Histories) -> Self:
-        """Read the facts and start the readers of now at the end of ``histories``.
+    def load(cls, folder: Path, items: Items, users: Users, histories: Histories) -> Self:
+        """Read what ``save`` wrote and start the live readers at the end of ``histories``.
 
-        Raises ReleaseError where another Shortlist wrote them.
+        Raises ReleaseError where another Shortlist wrote it, or a kind of feature cannot be imported here.
         """
         path = folder / "features.json"
-        told = read_json(path) if path.exists() else {}
-        if told.get("format", 1) != FORMAT:
+        data = read_json(path) if path.exists() else {}
+        if data.get("format", 1) != FORMAT:
             raise ReleaseError(
-                f"the features in {folder} have format {told.get('format', 1)}, this Shortlist computes "
+                f"the features in {folder} have format {data.get('format', 1)}, this Shortlist computes "
                 f"{FORMAT}: train again with this one"
             )
-        events = tuple(Event(name) for name in told["events"])
-        named_events = {event.name: event for event in events}
+        events = tuple(Event(name) for name in data["events"])
+        events_by_name = {event.name: event for event in events}
         facts = Facts(
-            sources=tuple(told["sources"]),
+            sources=tuple(data["sources"]),
             events=events,
-            definitions=tuple(from_data(each, named_events) for each in told["definitions"]),
-            contexts=Contexts({name: tuple(words) for name, words in told["contexts"].items()}),
-            prior=told["prior"],
-            popularity=load_array(folder, "popularity"),
+            definitions=tuple(definition_from(each, events_by_name) for each in data["definitions"]),
+            contexts=Contexts({name: tuple(words) for name, words in data["contexts"].items()}),
+            learned=load_learned(folder, data["learned"]),
+            vocabularies=data["vocabularies"],
         )
-        return cls(items, facts, _live(items, facts, histories))
+        return cls(facts, items, users, _live(facts, items, histories))
 
     def _blocks(self) -> list[Block]:
-        items, facts = self.items, self.facts
-        times = named(items, "time")
-        known = [each for each in facts.definitions if isinstance(each, ItemAttribute | Length)]
-        ages = [each for each in known if isinstance(each, ItemAttribute) and each.attribute in times]
-        of_users = [each for each in facts.of_events if each.owner == "user"]
-        taste = [each for each in of_users if isinstance(each, Popularity | Distance | Similarity)]
-        others = [each for each in of_users if each not in taste]
-        blocks: list[Block] = [
-            CatalogueBlock(items, [each for each in known if each not in ages]),
-            AgeBlock(items, ages),
-            ContextBlock([each for each in facts.definitions if isinstance(each, Context)], facts.contexts),
-            ReadyBlock(facts.of_items, facts.prior, self.readers)
-            if isinstance(self.readers, LiveItems)
-            else ItemBlock(facts.of_items, facts.prior, self.readers),
-            UserBlock([each for each in others if each.per is None], facts.prior, facts.codes),
-            TasteBlock(taste, items, facts.popularity, facts.codes),
-        ]
-        for part in dict.fromkeys(each.per for each in others if each.per is not None):
-            mine = [each for each in others if each.per == part]
-            blocks.append(AffinityBlock(mine, items, part, facts.prior, facts.codes))
-        past = not isinstance(self.readers, LiveItems)
-        views = [each for each in facts.definitions if isinstance(each, FeastView)]
-        blocks += [FeastBlock(view, items, past=past) for view in views]
+        facts = self.facts
+        inputs = BlockInputs(self.items, self.users, facts.codes, facts.contexts, facts.learned, self.readers)
+        groups: dict[tuple[BlockMaker, Hashable], list[FeatureKind]] = {}
+        for each in facts.definitions:
+            groups.setdefault((each.block, each.block_key), []).append(each)
+        blocks: list[Block] = [SourceScoresBlock(facts.sources)]
+        blocks += [make(definitions, inputs) for (make, _), definitions in groups.items()]
         return [block for block in blocks if block.names]
+
+
+def _resolved(system: System, data: TrainingData, excluded: Sequence[str]) -> list[FeatureKind]:
+    """The declared definitions, with the automatic set in its place but for what is declared beside it."""
+    declared = {name for each in system.features for name in each.column_names}
+    definitions: list[FeatureKind] = []
+    for each in system.features:
+        if isinstance(each, Automatic):
+            found = automatic(tuple(system.events), data, excluded)
+            definitions += [own for own in found if declared.isdisjoint(own.column_names)]
+        elif isinstance(each, FeatureKind):
+            definitions.append(each)
+        else:
+            raise DeclarationError(f"features holds {each!r}, which has no block: derive it from FeatureKind")
+    return definitions
 
 
 def _columns(block: Block, queries: Queries, candidates: Candidates, degraded: list[str] | None) -> Floats:
@@ -229,24 +231,7 @@ def _columns(block: Block, queries: Queries, candidates: Candidates, degraded: l
         return np.full((len(candidates), len(block.names)), np.nan, np.float32)
 
 
-def _live(items: Items, facts: Facts, histories: Histories) -> LiveItems:
-    live = LiveItems(len(items), facts.codes, facts.of_items, facts.contexts)
-    live.tell(histories)
+def _live(facts: Facts, items: Items, histories: Histories) -> LiveItems:
+    live = facts.live_items(len(items))
+    live.add_histories(histories)
     return live
-
-
-def _usual(
-    definitions: Sequence[Definition], histories: Histories, codes: Mapping[Event, int]
-) -> dict[str, float]:
-    """The mean value, or the rate, over the whole log, for each definition that is shrunk towards it."""
-    prior = {}
-    for each in definitions:
-        if not isinstance(each, Mean | Rate):
-            continue
-        some = histories.event == codes[each.event]
-        if isinstance(each, Mean) and not np.isnan(histories.value[some]).all():
-            prior[each.name] = float(np.nanmean(histories.value[some]))
-        elif isinstance(each, Rate):
-            every = int((histories.event == codes[each.over_event]).sum())
-            prior[each.name] = float(some.sum() / max(every, 1))
-    return prior

@@ -1,4 +1,4 @@
-"""The features of a system as a table: what each is, how often it is known, an example."""
+"""The features of a system as a table: what each is, its coverage, an example."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ import numpy as np
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries
 from shortlist.features.features import Features
-from shortlist.system.feast import FeastView
-from shortlist.system.features import Decayed, Definition, Feature, Windowed
-from shortlist.system.static_features import Context
 
-SAMPLE = 500  # of the newest fifth of events: what was known of person and item just before
-NEWEST = 0.8
+SAMPLE_SIZE = 500  # events, of those after SAMPLE_QUANTILE of the log: features as they were just before each
+SAMPLE_QUANTILE = 0.8
 
 
 @dataclass(frozen=True)
@@ -32,11 +29,11 @@ class Column:
 def described(features: Features, histories: Histories) -> list[Column]:
     """Each column over a sample of events, as of the moment of each; sources are left out."""
     events = (
-        np.flatnonzero(histories.at >= np.quantile(histories.at, NEWEST))
+        np.flatnonzero(histories.at >= np.quantile(histories.at, SAMPLE_QUANTILE))
         if len(histories.at)
         else np.zeros(0, int)
     )
-    events = np.sort(np.random.default_rng(0).permutation(events)[:SAMPLE])
+    events = np.sort(np.random.default_rng(0).permutation(events)[:SAMPLE_SIZE])
     moments = histories.at[events]
     context = None if histories.context is None else histories.context[events]
     queries = Queries(histories.take(histories.rows[events]).before(moments), moments, context)
@@ -50,17 +47,14 @@ def described(features: Features, histories: Histories) -> list[Column]:
                 known = np.sort(column[~np.isnan(column)])
                 example = float(known[len(known) // 2]) if len(known) else None
                 share = len(known) / max(len(column), 1)
-                columns.append(Column(name, type(definition).__name__, *_words(definition), share, example))
+                columns.append(
+                    Column(
+                        name,
+                        type(definition).__name__,
+                        definition.owner,
+                        definition.window_text,
+                        share,
+                        example,
+                    )
+                )
     return columns
-
-
-def _words(definition: Definition) -> tuple[str, str]:
-    """Owner and window."""
-    if isinstance(definition, Feature):
-        owner = f"{definition.owner} × {definition.per}" if definition.per else definition.owner
-        if isinstance(definition, Decayed):
-            return owner, f"half-life {definition.half_life}"
-        return owner, definition.window if isinstance(definition, Windowed) else ""
-    if isinstance(definition, FeastView):
-        return definition.by, ""
-    return "request" if isinstance(definition, Context) else "item", ""

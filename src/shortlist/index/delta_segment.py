@@ -1,53 +1,53 @@
-"""What was added since an index was built: few vectors, always scanned."""
+"""The vectors that were added since an index was built: few, and always scanned."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
-from shortlist.index.segment import Part
+from shortlist.index.segment import Segment
 
 
-class Tail(Part):
-    """Immutable to readers: a longer tail shares the buffer and writes only behind what the shorter one sees."""
+class DeltaSegment(Segment):
+    """Immutable to readers: a longer one shares the buffer and writes only behind what the shorter one reads."""
 
     def __init__(self, buffer: Floats, used: int, keys: Positions, rows: Rows) -> None:
         self.buffer, self.used, self.keys, self.rows = buffer, used, keys, rows
 
     @classmethod
-    def empty(cls, size: int) -> Tail:
+    def empty(cls, size: int) -> DeltaSegment:
         """No vectors of ``size`` numbers."""
         return cls(np.zeros((0, size), np.float32), 0, np.zeros(0, np.int32), np.zeros(0, np.int64))
 
     def take(self, places: AnyArray | slice) -> Floats:
-        """Out of the buffer."""
+        """Rows of the buffer."""
         return self.buffer[self.rows[places]]
 
-    def added(self, vectors: Floats, keys: Positions) -> Tail:
-        """With ``vectors`` of the items ``keys``. Only the newest tail of a buffer may be added to."""
+    def with_added(self, vectors: Floats, keys: Positions) -> DeltaSegment:
+        """With ``vectors`` of the items ``keys``. Only the newest segment of a buffer may be extended."""
         order = np.argsort(keys, kind="stable")
-        tail = self if self.used + len(vectors) <= len(self.buffer) else self._moved(len(vectors))
-        used = tail.used + len(vectors)
-        tail.buffer[tail.used : used] = vectors
-        at = np.searchsorted(tail.keys, keys[order], side="right")
-        return Tail(
-            tail.buffer,
+        base = self if self.used + len(vectors) <= len(self.buffer) else self._compacted(len(vectors))
+        used = base.used + len(vectors)
+        base.buffer[base.used : used] = vectors
+        at = np.searchsorted(base.keys, keys[order], side="right")
+        return DeltaSegment(
+            base.buffer,
             used,
-            np.insert(tail.keys, at, keys[order]).astype(np.int32),
-            np.insert(tail.rows, at, tail.used + order),
+            np.insert(base.keys, at, keys[order]).astype(np.int32),
+            np.insert(base.rows, at, base.used + order),
         )
 
-    def without(self, keys: Positions) -> Tail:
-        """Without the vectors of the items ``keys``; their room comes back when the buffer moves."""
+    def without(self, keys: Positions) -> DeltaSegment:
+        """Without the vectors of the items ``keys``; their space is freed when the buffer is compacted."""
         kept = ~np.isin(self.keys, keys)
-        return Tail(self.buffer, self.used, self.keys[kept], self.rows[kept])
+        return DeltaSegment(self.buffer, self.used, self.keys[kept], self.rows[kept])
 
-    def _moved(self, more: int) -> Tail:
+    def _compacted(self, more: int) -> DeltaSegment:
         """The same in a buffer with room for ``more`` vectors and as many again as there are."""
         count = len(self.keys)
         buffer = np.empty((2 * count + more + 64, self.buffer.shape[1]), np.float32)
-        order = np.argsort(self.rows)  # an item's own stay in the order they came, and rows rise with time
+        order = np.argsort(self.rows)  # by time of addition
         buffer[:count] = self.buffer[self.rows[order]]
         rows = np.empty(count, np.int64)
         rows[order] = np.arange(count)
-        return Tail(buffer, count, self.keys, rows)
+        return DeltaSegment(buffer, count, self.keys, rows)

@@ -1,4 +1,4 @@
-"""Searching a state: everything is scanned, or inverted lists propose and the floats decide."""
+"""Searching a snapshot: all vectors are scanned, or inverted lists propose and exact scores decide."""
 
 from __future__ import annotations
 
@@ -9,42 +9,43 @@ import numpy as np
 from shortlist.base.queries import Allowed, Ragged, Retrieved
 from shortlist.base.top import top
 from shortlist.base.types import Floats, Mask, Positions
-from shortlist.index.ivf_search import Look
-from shortlist.index.segment import CELLS_AT_ONCE, Part
-from shortlist.index.snapshot import State
+from shortlist.index.ivf_search import IVFSearch
+from shortlist.index.segment import BLOCK_FLOATS, Segment
+from shortlist.index.snapshot import Snapshot
 
 
-def search(state: State, queries: Floats, n: int, allowed: Allowed) -> Retrieved:
+def search(snapshot: Snapshot, queries: Floats, n: int, allowed: Allowed) -> Retrieved:
     """The ``n`` best allowed items of each query that have a vector, best first."""
-    built, tail = state.opened(allowed.shared)
-    lists, look = state.built.lists, None
-    if lists and n > 0:
-        look = lists.look(n, state.built, built)
-    parts = [(state.tail, tail)] if look else [(state.built, built), (state.tail, tail)]
-    step = max(1, CELLS_AT_ONCE // max(1, sum(len(part.keys) for part, _ in parts)))
-    found = []
+    sealed, delta = snapshot.allowed(allowed.shared)
+    ivf = snapshot.sealed.ivf
+    plan = ivf.plan(n, snapshot.sealed, sealed) if ivf and n > 0 else None
+    scanned: list[tuple[Segment, Mask]] = [(snapshot.delta, delta)]
+    if plan is None:
+        scanned.insert(0, (snapshot.sealed, sealed))
+    step = max(1, BLOCK_FLOATS // max(1, sum(len(segment.keys) for segment, _ in scanned)))
+    blocks = []
     for first in range(0, max(1, len(queries)), step):
         some = queries[first : first + step]
         hidden = allowed.hidden.take(np.arange(first, first + len(some)))
-        items, scores = _scanned(parts, some)
+        items, scores = _scan(scanned, some)
         _hide(scores, items, hidden)
-        if look:
-            block = _with_lists(look, state.built, some, n, hidden, items, scores)
+        if plan:
+            block = _with_ivf(plan, snapshot.sealed, some, n, hidden, items, scores)
         else:
             best = top(scores, n)
             block = Retrieved(best.rows, items[best.items], best.scores)
-        found.append(Retrieved(block.rows + first, block.items, block.scores))
-    return Retrieved.joined(found)
+        blocks.append(Retrieved(block.rows + first, block.items, block.scores))
+    return Retrieved.joined(blocks)
 
 
-def _scanned(parts: Sequence[tuple[Part, Mask]], queries: Floats) -> tuple[Positions, Floats]:
-    """The open items of all parts, rising, and their best scores, float32[queries, items]."""
-    found = [part.scan(queries, opened) for part, opened in parts if len(part.keys)]
-    if len(found) == 1:
-        return found[0]
-    items = np.unique(np.concatenate([np.zeros(0, np.int32), *(items for items, _ in found)]))
+def _scan(segments: Sequence[tuple[Segment, Mask]], queries: Floats) -> tuple[Positions, Floats]:
+    """The allowed items of all segments, ascending, and their best scores, float32[queries, items]."""
+    results = [segment.scan(queries, allowed) for segment, allowed in segments if len(segment.keys)]
+    if len(results) == 1:
+        return results[0]
+    items = np.unique(np.concatenate([np.zeros(0, np.int32), *(items for items, _ in results)]))
     best = np.full((len(queries), len(items)), -np.inf, np.float32)
-    for some, scores in found:
+    for some, scores in results:
         columns = np.searchsorted(items, some)
         best[:, columns] = np.maximum(best[:, columns], scores)
     return items, best
@@ -54,21 +55,26 @@ def _hide(scores: Floats, items: Positions, hidden: Ragged) -> None:
     """Set each row's hidden items to -inf, in place; a column of ``scores`` is one of ``items``."""
     columns = np.searchsorted(items, hidden.items)
     inside = np.flatnonzero(columns < len(items))
-    there = inside[items[columns[inside]] == hidden.items[inside]]
-    scores[hidden.rows[there], columns[there]] = -np.inf
+    present = inside[items[columns[inside]] == hidden.items[inside]]
+    scores[hidden.rows[present], columns[present]] = -np.inf
 
 
-def _with_lists(
-    look: Look, built: Part, queries: Floats, n: int, hidden: Ragged, items: Positions, scores: Floats
+def _with_ivf(
+    plan: IVFSearch,
+    sealed: Segment,
+    queries: Floats,
+    n: int,
+    hidden: Ragged,
+    items: Positions,
+    scores: Floats,
 ) -> Retrieved:
-    """What the lists propose for each query, beside the ``items`` and ``scores`` that were scanned."""
-    found = []
+    """The best of what the lists propose for each query and of the scanned ``items`` with their ``scores``."""
+    blocks = []
     for row, query in enumerate(queries):
-        near = look.near(query, n, hidden.items[hidden.offsets[row] : hidden.offsets[row + 1]])
-        both = np.concatenate([near, items])
-        each, which = np.unique(both, return_inverse=True)
-        best = np.full((1, len(each)), -np.inf, np.float32)
-        np.maximum.at(best[0], which, np.concatenate([built.best(query, near), scores[row]]))
+        proposed = plan.propose(query, n, hidden.items[hidden.offsets[row] : hidden.offsets[row + 1]])
+        union, which = np.unique(np.concatenate([proposed, items]), return_inverse=True)
+        best = np.full((1, len(union)), -np.inf, np.float32)
+        np.maximum.at(best[0], which, np.concatenate([sealed.best_scores(query, proposed), scores[row]]))
         one = top(best, n)
-        found.append(Retrieved(one.rows + row, each[one.items], one.scores))
-    return Retrieved.joined(found) if found else top(scores, 0)
+        blocks.append(Retrieved(one.rows + row, union[one.items], one.scores))
+    return Retrieved.joined(blocks) if blocks else top(scores, 0)

@@ -1,4 +1,4 @@
-"""What an index holds at one moment. Never changed: a change makes another."""
+"""The content of an index at one moment. Immutable: a change makes another snapshot."""
 
 from __future__ import annotations
 
@@ -7,58 +7,56 @@ from dataclasses import dataclass
 import numpy as np
 
 from shortlist.base.types import Floats, Mask, Positions, Rows
-from shortlist.index.delta_segment import Tail
-from shortlist.index.sealed_segment import Built
+from shortlist.index.delta_segment import DeltaSegment
+from shortlist.index.sealed_segment import SealedSegment
 
 
 @dataclass(frozen=True)
-class State:
-    """What was built, less the items that are gone from it, and what was added since."""
+class Snapshot:
+    """A sealed segment, which of its items are not deleted, and a delta segment with what was added since."""
 
-    built: Built
-    alive: Mask  # bool[items], whether an item has built vectors that still count
-    tail: Tail
+    sealed: SealedSegment
+    alive: Mask  # bool[items], whether an item has sealed vectors that are not deleted
+    delta: DeltaSegment
 
     @classmethod
-    def new(cls, built: Built) -> State:
-        """Nothing gone, nothing added."""
-        items = int(built.keys[-1]) + 1 if len(built.keys) else 0
+    def new(cls, sealed: SealedSegment) -> Snapshot:
+        """Nothing deleted, nothing added."""
+        items = int(sealed.keys[-1]) + 1 if len(sealed.keys) else 0
         alive = np.zeros(items, bool)
-        alive[built.items] = True
-        return cls(built, alive, Tail.empty(built.vectors.shape[1]))
+        alive[sealed.items] = True
+        return cls(sealed, alive, DeltaSegment.empty(sealed.vectors.shape[1]))
 
-    def changed(self, gone: Positions, vectors: Floats, keys: Positions) -> State:
-        """Without the items ``gone``, then with ``vectors`` of the items ``keys``."""
-        alive, tail = self.alive, self.tail
-        if len(gone):
-            alive, tail = alive.copy(), tail.without(gone)
-            alive[gone[gone < len(alive)]] = False
-        return State(self.built, alive, tail.added(vectors, keys) if len(keys) else tail)
+    def with_change(self, deleted: Positions, vectors: Floats, keys: Positions) -> Snapshot:
+        """Without the items ``deleted``, then with ``vectors`` of the items ``keys``."""
+        alive, delta = self.alive, self.delta
+        if len(deleted):
+            alive, delta = alive.copy(), delta.without(deleted)
+            alive[deleted[deleted < len(alive)]] = False
+        return Snapshot(self.sealed, alive, delta.with_added(vectors, keys) if len(keys) else delta)
 
-    def opened(self, shared: Mask) -> tuple[Mask, Mask]:
-        """Which items of what was built and of the tail may be found; what ``shared`` does not reach may not."""
-        added = np.zeros(int(self.tail.keys[-1]) + 1 if len(self.tail.keys) else 0, bool)
-        added[self.tail.items] = True
-        return _reaching(shared, len(self.alive)) & self.alive, _reaching(shared, len(added)) & added
+    def allowed(self, shared: Mask) -> tuple[Mask, Mask]:
+        """Which items of the sealed and of the delta segment are allowed; an item beyond ``shared`` is not."""
+        added = np.zeros(int(self.delta.keys[-1]) + 1 if len(self.delta.keys) else 0, bool)
+        added[self.delta.items] = True
+        return resized(shared, len(self.alive)) & self.alive, resized(shared, len(added)) & added
 
-    def everything(self) -> tuple[Floats, Positions]:
-        """All vectors that count, and their items; an item's own in the order they came."""
-        kept = np.flatnonzero(self.alive[self.built.keys])
-        whole: slice | Rows = slice(None) if len(kept) == len(self.built.keys) else kept
-        vectors = np.concatenate([self.built.take(whole), self.tail.take(slice(None))])
-        return vectors, np.concatenate([self.built.keys[whole], self.tail.keys])
+    def all_vectors(self) -> tuple[Floats, Positions]:
+        """All vectors that are not deleted, and their items; those of one item in the order of addition."""
+        live = np.flatnonzero(self.alive[self.sealed.keys])
+        whole: slice | Rows = slice(None) if len(live) == len(self.sealed.keys) else live
+        vectors = np.concatenate([self.sealed.take(whole), self.delta.take(slice(None))])
+        return vectors, np.concatenate([self.sealed.keys[whole], self.delta.keys])
 
-    def of(self, items: Positions) -> tuple[Rows, Rows, Floats]:
-        """Every vector of ``items`` that counts: (index into ``items``, which of the item's own, vector)."""
-        built, place, own = self.built.of(items)
-        counts = _reaching(self.alive, int(items.max(initial=0)) + 1)[items[built]]
-        built, place, own = built[counts], place[counts], own[counts]
-        added, at, later = self.tail.of(items)
-        later = later + np.bincount(built, minlength=len(items))[added]
-        vectors = np.concatenate([self.built.take(place), self.tail.take(at)])
-        return np.concatenate([built, added]), np.concatenate([own, later]), vectors
+    def vectors_of(self, items: Positions) -> tuple[Rows, Floats]:
+        """Every vector of ``items`` that is not deleted: (index into ``items``, vector) of each."""
+        index, place, _ = self.sealed.places_of(items)
+        live = resized(self.alive, int(items.max(initial=0)) + 1)[items[index]]
+        added, at, _ = self.delta.places_of(items)
+        vectors = np.concatenate([self.sealed.take(place[live]), self.delta.take(at)])
+        return np.concatenate([index[live], added]), vectors
 
 
-def _reaching(mask: Mask, size: int) -> Mask:
-    """The first ``size`` of ``mask``, False where it ends before."""
+def resized(mask: Mask, size: int) -> Mask:
+    """The first ``size`` entries of ``mask``, False beyond its end."""
     return mask[:size] if len(mask) >= size else np.concatenate([mask, np.zeros(size - len(mask), bool)])

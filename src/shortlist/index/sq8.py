@@ -1,4 +1,4 @@
-"""Codes of 8 bits, and the library that searches them."""
+"""Scalar quantisation to 8 bits, and faiss, which searches the codes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shortlist.base.types import Floats
 
 
 def faiss() -> ModuleType:
-    """The library of inverted lists. Raises MissingExtraError with what to install."""
+    """faiss, imported. Raises MissingExtraError with what to install."""
     return require("faiss", extra="vision", why="searching inverted lists of vectors")
 
 
-def faiss_is_here() -> bool:
-    """Whether inverted lists can be made and searched."""
+def has_faiss() -> bool:
+    """Whether inverted lists can be built and searched."""
     try:
         faiss()
     except MissingExtraError:
@@ -25,7 +25,7 @@ def faiss_is_here() -> bool:
     return True
 
 
-def codes(vectors: Floats, largest: float) -> Floats:
-    """Whole numbers of -127 to 127, as the floats that the library takes; ``largest`` is the largest absolute."""
+def encode_sq8(vectors: Floats, largest: float) -> Floats:
+    """Integers from -127 to 127, as the floats that faiss takes; ``largest`` is the largest absolute value."""
     rounded: Floats = np.rint(vectors * np.float32(127 / largest if largest else 0.0))
     return rounded

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from shortlist.base.queries import Allowed, Candidates, Ragged, Retrieved
-from shortlist.base.top import walk
+from shortlist.base.top import first_allowed
 from shortlist.base.types import Floats, Positions
 
 FUSION = 60.0  # the constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)
@@ -44,7 +44,7 @@ def fill_in(
         return candidates, values
     own = Ragged(np.concatenate([[0], np.cumsum(counts)]), candidates.items)
     hidden = Ragged.joined([allowed.hidden.take(short), own.take(short)], len(short))
-    extra = walk(popular, n, Allowed(allowed.shared, hidden), len(short))
+    extra = first_allowed(popular, n, Allowed(allowed.shared, hidden), len(short))
     ranks = np.arange(len(extra.rows)) - np.searchsorted(extra.rows, extra.rows)
     needed = ranks < (n - counts[short])[extra.rows]
     extra_rows, extra_items = short[extra.rows[needed]], extra.items[needed]

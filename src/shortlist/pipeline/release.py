@@ -147,7 +147,7 @@ def load(folder: Path) -> Release:
             for s in facts["sources"]
         ),
         popular=load_array(folder / "popular", "items"),
-        features=Features.load(folder / "features", items, histories),
+        features=Features.load(folder / "features", items, users, histories),
         ranker=load_class(facts["ranker"], FittedRanker).load(folder / "ranker") if facts["ranker"] else None,
         filters=tuple(each.fit(items) for each in filters),
         order=tuple(each.fit(items) for each in order),

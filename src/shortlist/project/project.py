@@ -15,7 +15,6 @@ from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
 from shortlist.storage.store import EventStore
-from shortlist.system.feast import FeastView
 from shortlist.system.system import System
 
 
@@ -35,6 +34,10 @@ class Project:
     def store(self) -> AbstractContextManager[EventStore]:
         """The home's event store, closed afterwards."""
         return opened(self.home)
+
+    def at_home(self, path: Path) -> Project:
+        """The same with its state in another folder."""
+        return replace(self, home=Home.open(path))
 
 
 @contextmanager
@@ -64,10 +67,14 @@ def open_project(file: Path) -> Project:
         raise DeclarationError(
             f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`"
         )
-    root = file.resolve().parent
-    placed = [each.below(root) if isinstance(each, FeastView) else each for each in systems[0].features]
-    system = replace(systems[0], features=placed)
-    return Project(system, root, Home.open(home_folder(system.name)))
+    return project_of(systems[0], file.resolve().parent)
+
+
+def project_of(system: System, root: Path | None = None) -> Project:
+    """A declared System with its home; ``root`` is the folder of its tables (None: the working folder)."""
+    folder = Path.cwd() if root is None else root
+    system = replace(system, features=[each.resolved(folder) for each in system.features])
+    return Project(system, folder, Home.open(home_folder(system.name)))
 
 
 def open_home(named: str | None) -> Home:

@@ -1,4 +1,4 @@
-"""The verbs, one function each. How they look on a terminal is the business of the faces above."""
+"""The verbs, one function each; interfaces show what they return."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from shortlist.base.columns import SECOND
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import write_bytes
-from shortlist.base.users import Users
+from shortlist.base.progress import SILENT, Progress
 from shortlist.data.check import Problem
 from shortlist.data.check import check as check_data
 from shortlist.data.compact import compact as compact_store
@@ -23,7 +23,6 @@ from shortlist.data.ingest.ingest import ingest as ingest_data
 from shortlist.data.log.retention import Dropped, drop_before
 from shortlist.evaluation.evaluation import Evaluation, to_json
 from shortlist.evaluation.report.page import write_html
-from shortlist.features.feast import must_be_applied
 from shortlist.features.feast_export import Exported, export
 from shortlist.features.features import Features
 from shortlist.features.parity import Parity, compare
@@ -32,22 +31,20 @@ from shortlist.pipeline.release import save
 from shortlist.project.project import Project, opened
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
-from shortlist.storage.training_lease import held, lowest_held
-from shortlist.system.feast import FeastView
-from shortlist.training.evaluate import Trial
+from shortlist.storage.training_lease import lowest_lease, training_lease
+from shortlist.system.contracts import TrainingOptions
 from shortlist.training.evaluate import evaluate as evaluate_system
-from shortlist.training.fit import Tell, fit
-from shortlist.training.gallery import gallery
+from shortlist.training.fit import fit_data
+from shortlist.training.run import TrainingRun
+from shortlist.training.sample_users import sample_users
+from shortlist.training.trial import Trial
 
 
 def check(project: Project) -> list[Problem]:
     """Everything in which the declaration and the data disagree."""
     problems = check_data(project.system, project.root)
-    try:
-        must_be_applied(project.system.features)
-    except DeclarationError as error:
-        problems += [Problem(severity="error", file="features", message=told) for told in error.problems]
-    return problems
+    external = [each for definition in project.system.features for each in definition.external_problems()]
+    return problems + [Problem(severity="error", file="features", message=each) for each in external]
 
 
 def ingest(project: Project) -> IngestReport:
@@ -64,10 +61,10 @@ def dataset(project: Project) -> tuple[Dataset, int]:
 
 @contextmanager
 def learning(home: Home) -> Iterator[None]:
-    """While inside, no compaction lets go of what a release needs that is learned from the log as it is now."""
+    """Within the block, no compaction drops what a release needs that is trained on the log as it is now."""
     with opened(home) as store:
         watermark = store.sequence()
-    with held(home, watermark):
+    with training_lease(home, watermark):
         yield
 
 
@@ -76,7 +73,7 @@ class Compacted:
     """What a compaction did."""
 
     events: int  # moved to the log
-    dropped: Dropped | None  # None: somebody learns from the log, so all of it is kept for now
+    dropped: Dropped | None  # None: a training holds the log, so nothing was dropped
 
 
 def compact(
@@ -87,11 +84,11 @@ def compact(
     releases: int | None = None,
     now: float | None = None,
 ) -> Compacted:
-    """Move accepted events from the store to the log, and let go of what is not to be kept.
+    """Move accepted events from the store to the log, and drop what is not to be kept.
 
     Keeps whole days of the log for ``keep`` and exposures for ``exposures`` microseconds, and the newest
-    ``releases`` with the one that serves; None: all. The store lets go of what no release needs that is kept or
-    being learned. ``now``: seconds since 1970, for tests.
+    ``releases`` with the one that serves; None: all. The store drops what no release needs that is kept or being
+    trained. ``now``: seconds since 1970, for tests.
     """
     found = Releases(home)
     moment = int((time.time() if now is None else now) * SECOND)
@@ -99,7 +96,7 @@ def compact(
         found.prune(releases)
 
     def keep_above() -> int:
-        mark = lowest_held(home)  # first: who is done learning has added the release before
+        mark = lowest_lease(home)  # first: who is done learning has added the release before
         return found.watermark() if mark is None else min(mark, found.watermark())
 
     with opened(home) as store:
@@ -108,7 +105,7 @@ def compact(
         events = compact_store(home, store, keep_above)
     if keep is None:
         return Compacted(events, Dropped())
-    return Compacted(events, drop_before(home, moment - keep) if lowest_held(home) is None else None)
+    return Compacted(events, drop_before(home, moment - keep) if lowest_lease(home) is None else None)
 
 
 def forget(home: Home, user: str) -> None:
@@ -120,51 +117,52 @@ def forget(home: Home, user: str) -> None:
 def parity(project: Project) -> Parity:
     """Replay the ingested log through both readers of features."""
     data, _ = dataset(project)
-    own = [each for each in project.system.features if not isinstance(each, FeastView)]  # the log has no more
-    fitted = Features.fit(replace(project.system, features=own), data.items, data.histories, data.contexts)
+    own = [each for each in project.system.features if each.from_log]
+    fitted = Features.fit(replace(project.system, features=own), data.training_data(project.system))
     return compare(fitted, data.histories)
 
 
 def features(project: Project) -> list[Column]:
     """Every feature, as it was just before the newest events of the log."""
     data, _ = dataset(project)
-    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    fitted = Features.fit(project.system, data.training_data(project.system))
     return described(fitted, data.histories)
 
 
 def export_feast(project: Project, folder: Path) -> Exported:
     """Write the features of items and of users, as they are at the log's end, as a Feast repository."""
     data, _ = dataset(project)
-    fitted = Features.fit(project.system, data.items, data.histories, data.contexts)
+    fitted = Features.fit(project.system, data.training_data(project.system))
     return export(project.system, fitted, data.histories, folder)
 
 
-def evaluate(project: Project, data: Dataset, tell: Tell = lambda _: None) -> Trial:
-    """Compare everything on the newer part of the log, and write the report into the home."""
-    trial = evaluate_system(project.system, data.items, data.histories, tell, data.contexts)
+def evaluate(project: Project, data: Dataset, run: TrainingRun | None = None) -> Trial:
+    """Compare all models on the newer part of the log, and write the report into the home."""
+    run = run or training_run(project)
+    trial = evaluate_system(
+        project.system, data.items, data.histories, users=data.users, contexts=data.contexts, run=run
+    )
     folder = project.home.evaluation
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "evaluation.json", to_json(trial.evaluation))
-    write_html(trial.evaluation, folder / "report.html", gallery(trial))
+    write_html(trial.evaluation, folder / "report.html", sample_users(trial))
     return trial
 
 
 def train(
-    project: Project, data: Dataset, watermark: int, evaluation: Evaluation, tell: Tell = lambda _: None
+    project: Project, data: Dataset, watermark: int, evaluation: Evaluation, run: TrainingRun | None = None
 ) -> int:
-    """Learn from the whole log and add a release of the chosen pipeline; its number."""
+    """Fit the chosen pipeline on the whole log and add it as a release; its number.
+
+    With the ``run`` of the evaluation, what that one fitted on the same data is not fitted again.
+    """
     assert evaluation.choice is not None
+    run = run or training_run(project)
     name = evaluation.choice.name
     chosen_only = replace(
         project.system, rankers=[each for each in project.system.rankers if each.name == name]
     )
-    trained = fit(
-        chosen_only,
-        data.items,
-        data.histories,
-        lambda step: tell(f"{step}, from the whole log"),
-        data.contexts,
-    )
+    trained = fit_data(chosen_only, data.training_data(project.system), run, "the release")
     pipeline = trained.rankers.get(name, trained.retrieval)
     chosen = next(each for each in evaluation.models if each.name == name)
     facts = {
@@ -173,18 +171,27 @@ def train(
         "why": evaluation.choice.sentence,
         "metrics": {name: asdict(interval) for name, interval in chosen.metrics.items()},
         "split": evaluation.split,
-        "users": len(data.users),
+        "users": len(data.histories),
         "items": len(data.items),
         "events": len(data.histories.items),
         "watermark": watermark,
     }
 
     def write(folder: Path) -> None:
-        save(folder, project.system, pipeline, Users.of_keys(data.users), data.histories, watermark)
+        save(folder, project.system, pipeline, data.users, data.histories, watermark)
         write_bytes(folder / "evaluation.json", to_json(evaluation))
 
-    tell("writing the release")
-    return project.releases.add(write, facts)
+    with run.progress.step("writing the release"):
+        return project.releases.add(write, facts)
+
+
+def training_run(project: Project, progress: Progress = SILENT, *, releases: bool = False) -> TrainingRun:
+    """A run for an evaluation and, with ``releases``, for a release after it: pass it to both."""
+    options = TrainingOptions(
+        seed=project.system.seed, progress=progress, checkpoints=project.home.path / "checkpoints"
+    )
+    fits = (2 if project.system.rankers else 1) + releases
+    return TrainingRun(options, fits=fits)
 
 
 def must_be_sound(problems: list[Problem]) -> None:

@@ -26,8 +26,8 @@ class CatBoost(Ranker):
 
     name: str = field(default="catboost", metadata={"doc": "what slates, metrics and reports call it"})
     epochs: int = field(default=200, metadata={"doc": "trees"})
-    depth: int = field(default=6, metadata={"doc": "questions in a tree"})
-    learning_rate: float = field(default=0.08, metadata={"doc": "how much each tree may say"})
+    depth: int = field(default=6, metadata={"doc": "levels of a tree"})
+    learning_rate: float = field(default=0.08, metadata={"doc": "shrinkage of each tree"})
     regularization: float = field(default=3.0, metadata={"doc": "L2 penalty on leaves"})
 
     def fit(self, examples: Examples, options: TrainingOptions) -> FittedCatBoost:
@@ -36,9 +36,9 @@ class CatBoost(Ranker):
         catboost = require("catboost", extra="catboost", why="the ranker CatBoost")
         models: list[Any] = []
         for label in labels.T:
-            share = float(label.mean()) if len(label) else 0.0
-            if not 0.0 < share < 1.0:
-                models.append(share)
+            rate = float(label.mean()) if len(label) else 0.0
+            if not 0.0 < rate < 1.0:
+                models.append(rate)
                 continue
             model = catboost.CatBoostClassifier(
                 iterations=self.epochs,
@@ -46,11 +46,13 @@ class CatBoost(Ranker):
                 learning_rate=self.learning_rate,
                 l2_leaf_reg=self.regularization,
                 random_seed=options.seed,
+                thread_count=options.threads or -1,
                 loss_function="Logloss",
                 allow_writing_files=False,
                 verbose=False,
             )
-            models.append(model.fit(catboost.Pool(features, label > 0.5, feature_names=list(names))))
+            pool = catboost.Pool(features, label > 0.5, feature_names=list(names), weight=examples.weights)
+            models.append(model.fit(pool))
         return FittedCatBoost(models)
 
 

@@ -1,4 +1,4 @@
-"""Logistic regression: every decision can be read off."""
+"""Logistic regression over standardised features: interpretable by its coefficients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shortlist.base.files import load_array, save_arrays
 from shortlist.base.types import Floats
 from shortlist.system.contracts import Examples, FittedRanker, Ranker, RankerInputs, TrainingOptions
 
-CLIP = 8.0  # standard deviations; beyond, a feature says nothing new
+MAX_DEVIATIONS = 8.0  # standardised features are clipped to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +31,13 @@ class LogisticRegression(Ranker):
 
     def fit(self, examples: Examples, options: TrainingOptions) -> FittedLogisticRegression:
         """Learn with scikit-learn's L-BFGS; an objective that never or always holds becomes a constant."""
-        features, labels = examples.inputs.numeric, examples.labels
         from sklearn.linear_model import LogisticRegression as Solver
 
+        features, labels = examples.inputs.numeric, examples.labels
         X = _expand(features)
-        known = np.maximum((~np.isnan(X)).sum(axis=0), 1)  # a feature may be missing everywhere
-        mean = np.nansum(X, axis=0, dtype=np.float64) / known
-        scale = np.sqrt(np.nansum((X - mean) ** 2, axis=0) / known)
+        present = np.maximum((~np.isnan(X)).sum(axis=0), 1)  # a feature may be missing everywhere
+        mean = np.nansum(X, axis=0, dtype=np.float64) / present
+        scale = np.sqrt(np.nansum((X - mean) ** 2, axis=0) / present)
         scale[scale < 1e-9] = 1.0
         model = FittedLogisticRegression(
             mean.astype(np.float32),
@@ -47,13 +47,13 @@ class LogisticRegression(Ranker):
         )
         Z = model.standardised(features)
         for o, label in enumerate(labels.T):
-            share = float(label.mean()) if len(label) else 0.0
-            if 0.0 < share < 1.0:
+            rate = float(label.mean()) if len(label) else 0.0
+            if 0.0 < rate < 1.0:
                 solver = Solver(C=1.0 / self.regularization, max_iter=self.epochs, random_state=options.seed)
-                solver.fit(Z, label > 0.5)
+                solver.fit(Z, label > 0.5, sample_weight=examples.weights)
                 model.weights[o], model.bias[o] = solver.coef_[0], solver.intercept_[0]
             else:
-                model.bias[o] = np.log((share + 1e-6) / (1 - share + 1e-6))
+                model.bias[o] = np.log((rate + 1e-6) / (1 - rate + 1e-6))
         return model
 
 
@@ -70,7 +70,9 @@ class FittedLogisticRegression(FittedRanker):
 
     def standardised(self, features: Floats) -> Floats:
         """Inputs of the linear model, float32[candidates, 2 × features]."""
-        Z: Floats = np.clip(np.nan_to_num((_expand(features) - self.mean) / self.scale), -CLIP, CLIP)
+        Z: Floats = np.clip(
+            np.nan_to_num((_expand(features) - self.mean) / self.scale), -MAX_DEVIATIONS, MAX_DEVIATIONS
+        )
         return Z
 
     def predict(self, inputs: RankerInputs) -> Floats:
@@ -81,7 +83,7 @@ class FittedLogisticRegression(FittedRanker):
         return probabilities
 
     def contributions(self, inputs: RankerInputs) -> Floats:
-        """Weight × input, the two shapes of a feature added up."""
+        """Weight × input, summed over the two transformations of a feature."""
         parts = self.standardised(inputs.numeric)[:, None, :] * self.weights
         half = inputs.numeric.shape[1]
         total: Floats = parts[:, :, :half] + parts[:, :, half:]

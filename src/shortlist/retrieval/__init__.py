@@ -1,1 +1,1 @@
-"""Candidate sources: cheap, wide, high recall. Each file is one source: its knobs, how it learns, how it answers."""
+"""Candidate sources: cheap, with high recall. Each file is one source: hyperparameters, training, retrieval."""

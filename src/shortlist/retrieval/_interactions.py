@@ -12,8 +12,8 @@ from shortlist.base.types import AnyArray, Floats, Rows
 def matrix(histories: Histories, items: int, weights: Floats | None = None) -> sparse.csr_array:
     """One row per history, one column per item, float32.
 
-    Without ``weights`` (one per event) an item counts 1 however often it came; with them, an item that
-    came more than once has the largest of its weights.
+    Without ``weights`` (one per event) an item counts 1 however often it occurs; with them, an item that
+    occurs more than once has the largest of its weights.
     """
     rows = histories.rows
     data = np.ones(len(rows), np.float32) if weights is None else weights.astype(np.float32)
@@ -32,7 +32,7 @@ def recency(histories: Histories, half_life: float) -> Floats:
 
 
 def strongest(histories: Histories, rows: Rows, weight: Callable[[AnyArray, AnyArray], Floats]) -> Rows:
-    """For each pair (its row is ``rows[pair]``) the event of its row's history with the largest weight.
+    """For each pair (of the row ``rows[pair]``) the event of its row's history with the largest weight.
 
     ``weight(pair, event)`` gives float32 weights of index arrays. -1 where a history is empty or no
     weight is above 0.

@@ -1,10 +1,8 @@
-"""Words: items whose names and descriptions say what was asked, or what the history was about."""
+"""BM25: items whose texts contain the words of the query, or those of the history's items."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -21,26 +19,27 @@ from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.top import top_of_lists
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
+from shortlist.retrieval._text import Vocabulary, tokenize
 from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
-K1, B = 1.2, 0.75  # how soon a repeated word counts no more, and how much long texts pay
-LATELY = 5  # newest items of a history that stand for a query without words
-ROWS = ("data", "indices", "indptr")  # of a sparse matrix
+K1, B = 1.2, 0.75  # saturation of the term frequency, and length normalisation
+RECENT_ITEMS = 5  # of a history, which stand for a query without words
+CSR = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BM25(Source):
-    """Items by the words of their texts: BM25 (Robertson and Zaragoza, "The probabilistic relevance framework",
-    2009). A query without words is asked with the words of the newest items of its history.
+    """Items by the words of their texts (Robertson and Zaragoza, "The probabilistic relevance framework", 2009).
+    A query without words has the words of the newest items of its history.
 
     Words are compared without case, accents and the English plural (the S-stemmer of Harman, "How effective is
     suffixing?", 1991).
     """
 
-    on: Sequence[str] = field(default=(), metadata={"doc": "attributes that are read; none: all with words"})
+    on: Sequence[str] = field(default=(), metadata={"doc": "attributes to read; empty: all that hold text"})
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> FittedBM25:  # noqa: ARG002
-        """Count words. Raises DeclarationError where an attribute is not there or holds no words."""
+        """Count terms. Raises DeclarationError where an attribute is absent or holds no text."""
         items = data.items
         texts = [name for name, kind in items.table.schema.items() if _is_text(kind) and name != ITEM]
         for name in self.on:
@@ -49,130 +48,147 @@ class BM25(Source):
                     f"BM25(on=...): no attribute {name!r} with words; {did_you_mean(name, texts)}"
                 )
         on = tuple(self.on) or tuple(texts)
-        spoken = [spoken_words(text) for text in _texts(items.table, on)]
-        vocabulary = {word: code for code, word in enumerate(sorted({w for words in spoken for w in words}))}
-        counts = _counts(spoken, vocabulary)
-        lengths = np.asarray(counts.sum(axis=1)).ravel()
-        prior = float(lengths.mean()) if len(lengths) else 1.0
-        known = np.bincount(counts.indices, minlength=len(vocabulary))
-        rarity = np.log1p((len(items) - known + 0.5) / (known + 0.5)).astype(np.float32)
-        return FittedBM25(on, vocabulary, rarity, prior, _weighted(counts, rarity, prior))
+        documents = [tokenize(text) for text in _texts(items.table, on)]
+        vocabulary = Vocabulary.of(documents)
+        frequencies = vocabulary.counts(documents, len(vocabulary))
+        lengths = np.asarray(frequencies.sum(axis=1)).ravel()
+        average_length = float(lengths.mean()) if len(lengths) else 1.0
+        containing = np.bincount(frequencies.indices, minlength=len(vocabulary))
+        idf = np.log1p((len(items) - containing + 0.5) / (containing + 0.5)).astype(np.float32)
+        postings = Postings(0, _term_weights(frequencies, idf, average_length))
+        return FittedBM25(on, vocabulary, idf, len(items), average_length, (postings,))
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A batch's words: weights float32[rows, vocabulary]."""
+class Postings:
+    """Consecutive items and the BM25 weight of each of their terms, float32[items, terms], by row and by column."""
 
-    words: sparse.csr_array
+    def __init__(self, first: int, weights: sparse.csr_array) -> None:
+        self.first, self.weights = first, weights
+        self.by_term = weights.T.tocsr()
+
+    def __len__(self) -> int:
+        return int(self.weights.shape[0])
+
+    def merged(self, after: Postings) -> Postings:
+        """These and the items that follow."""
+        own = self.weights.copy()
+        own.resize(len(self), after.weights.shape[1])
+        return Postings(self.first, sparse.vstack([own, after.weights], format="csr"))
 
 
 class FittedBM25(FittedSource):
-    """``weights`` float32[items, vocabulary] is what each word of an item adds to its score."""
+    """``encode`` gives the terms of each query, float32[queries, terms].
+
+    A source that took in new items shares the vocabulary and the older postings with the one before. New
+    postings are merged with older ones of their size, so n items in a row cost O(n log n).
+    """
 
     def __init__(
         self,
         on: tuple[str, ...],
-        vocabulary: Mapping[str, int],
-        rarity: Floats,
-        prior: float,
-        weights: sparse.csr_array,
+        vocabulary: Vocabulary,
+        idf: Floats,
+        documents: int,
+        average_length: float,
+        postings: tuple[Postings, ...],
     ) -> None:
-        self.on, self.vocabulary, self.rarity, self.prior, self.weights = (
-            on, vocabulary, rarity, prior, weights,
-        )  # fmt: skip
-        self.by_word = weights.T.tocsr()
-        self.words = tuple(vocabulary)
+        self.on, self.vocabulary, self.idf, self.documents = on, vocabulary, idf, documents
+        self.average_length, self.postings = average_length, postings
 
-    def encode(self, queries: Queries) -> Asked:
-        """The words that were asked with, or those of the newest items of the history."""
-        search_query = queries.search.words if queries.search is not None else [""] * len(queries)
-        asked = _counts([spoken_words(text) for text in search_query], self.vocabulary)
-        newest = queries.histories.last(LATELY)
-        recent = self._of(newest.items)
-        by_row = sparse.csr_array(
-            (np.ones(len(newest.items), np.float32), np.arange(len(newest.items)), newest.offsets),
+    def __len__(self) -> int:
+        return self.postings[-1].first + len(self.postings[-1])
+
+    def encode(self, queries: Queries) -> sparse.csr_array:
+        """The terms of the query's words, otherwise of the newest items of its history."""
+        texts = queries.search.words if queries.search is not None else [""] * len(queries)
+        typed = self.vocabulary.counts([tokenize(text) for text in texts], len(self.idf))
+        newest = queries.histories.last(RECENT_ITEMS)
+        recent = self._weights(newest.items)
+        recent.data = np.ones_like(recent.data)  # which terms the items have, not how much they weigh
+        wordless = ~np.array([bool(text) for text in texts], bool)
+        by_query = sparse.csr_array(
+            (wordless[newest.rows].astype(np.float32), np.arange(len(newest.items)), newest.offsets),
             shape=(len(queries), len(newest.items)),
         )
-        silent = sparse.dia_array(
-            (np.array([[not text for text in search_query]], np.float32), [0]), (len(search_query),) * 2
-        )
-        return Asked((asked + silent @ by_row @ recent).tocsr())
+        return (typed + by_query @ recent).tocsr()
 
-    def _of(self, items: Positions) -> sparse.csr_array:
-        """Which words the items have, 1 each; nothing of items that came later."""
-        known = np.where(items < self.weights.shape[0], items, 0)
-        words = self.weights[known]
-        words.data = np.repeat((items < self.weights.shape[0]).astype(np.float32), np.diff(words.indptr))
-        return words
+    def _weights(self, items: Positions) -> sparse.csr_array:
+        """The weights of the items' terms, float32[items, terms]."""
+        starts = np.array([each.first for each in self.postings])
+        which = np.searchsorted(starts, items, side="right") - 1
+        parts, order = [], []
+        for number in np.unique(which).tolist():
+            own = np.flatnonzero(which == number)
+            rows = self.postings[number].weights[items[own] - starts[number]]
+            rows.resize(len(own), len(self.idf))
+            parts.append(rows)
+            order.append(own)
+        if not parts:
+            return sparse.csr_array((0, len(self.idf)), dtype=np.float32)
+        if len(parts) == 1:
+            return parts[0]
+        return sparse.vstack(parts, format="csr")[np.argsort(np.concatenate(order))]
 
-    def search(self, encoded: Asked, n: int, allowed: Allowed) -> Retrieved:
-        """Items with at least one of the words."""
-        scores = (encoded.words @ self.by_word).tocoo()
-        rows, items = (each.astype(np.int64) for each in scores.coords)
-        keep = allowed.keep(rows, items.astype(np.int32)) & (scores.data > 0)
-        return top_of_lists(rows[keep], items[keep].astype(np.int32), scores.data[keep], n)
+    def search(self, encoded: sparse.csr_array, n: int, allowed: Allowed) -> Retrieved:
+        """Items with at least one of the terms."""
+        rows, items, scores = [], [], []
+        for postings in self.postings:
+            matches = (encoded[:, : postings.by_term.shape[0]] @ postings.by_term).tocoo()
+            rows.append(matches.coords[0].astype(np.int64))
+            items.append(matches.coords[1].astype(np.int32) + np.int32(postings.first))
+            scores.append(matches.data)
+        all_rows, all_items, all_scores = map(np.concatenate, (rows, items, scores))
+        keep = allowed.keep(all_rows, all_items) & (all_scores > 0)
+        return top_of_lists(all_rows[keep], all_items[keep], all_scores[keep], n)
 
-    def score(self, encoded: Asked, rows: Rows, items: Positions) -> Floats:
-        """The sum over the asked words; 0 where an item has none of them."""
-        product: AnyArray = encoded.words[rows].multiply(self.weights[items]).sum(axis=1)
-        return np.asarray(product, np.float32).ravel()
+    def score(self, encoded: sparse.csr_array, rows: Rows, items: Positions) -> Floats:
+        """The BM25 score; 0 where an item has none of the terms."""
+        total: AnyArray = encoded[rows].multiply(self._weights(items)).sum(axis=1)
+        return np.asarray(total, np.float32).ravel()
 
-    def describe(self, encoded: Asked, rows: Rows, items: Positions) -> list[str]:
-        """The asked words that each item has."""
-        shared = encoded.words[rows].multiply(self.weights[items]).tocsr()
+    def describe(self, encoded: sparse.csr_array, rows: Rows, items: Positions) -> list[str]:
+        """The query's terms that each item has."""
+        shared = encoded[rows].multiply(self._weights(items)).tocsr()
         spans = zip(shared.indptr[:-1].tolist(), shared.indptr[1:].tolist(), strict=True)
-        return [
-            "says " + ", ".join(self.words[c] for c in shared.indices[a:b]) if a < b else "" for a, b in spans
-        ]
+        terms = self.vocabulary.terms
+        return ["says " + ", ".join(terms[t] for t in shared.indices[a:b]) if a < b else "" for a, b in spans]
 
-    def with_new_items(self, items: Items, known: int) -> FittedBM25:
-        """The same with the items from position ``known`` on, weighed by what is prior among the old ones.
-
-        Words that only they have count as said by one item.
+    def with_new_items(self, items: Items, trained: int) -> FittedBM25:
+        """The same and the items from position ``trained`` on. Average length and inverse document frequencies stay
+        those of the items that it was fitted on; a new term counts as one that was in one of them.
         """
-        spoken = [spoken_words(text) for text in _texts(items.table[known:], self.on)]
-        fresh = sorted({word for words in spoken for word in words} - self.vocabulary.keys())
-        vocabulary = {word: code for code, word in enumerate([*self.words, *fresh])}
-        rare = np.log1p((known - 0.5) / 1.5)
-        rarity = np.concatenate([self.rarity, np.full(len(fresh), rare, np.float32)])
-        old = self.weights.copy()
-        old.resize(old.shape[0], len(vocabulary))
-        added = _weighted(_counts(spoken, vocabulary), rarity, self.prior)
-        weights = sparse.vstack([old, added], format="csr")
-        return FittedBM25(self.on, vocabulary, rarity, self.prior, weights)
+        documents = [tokenize(text) for text in _texts(items.table[trained:], self.on)]
+        if not documents:
+            return self
+        size = self.vocabulary.extend(documents)
+        rare = np.log1p((self.documents - 0.5) / 1.5)
+        idf = np.concatenate([self.idf, np.full(size - len(self.idf), rare, np.float32)])
+        weights = _term_weights(self.vocabulary.counts(documents, size), idf, self.average_length)
+        postings = [*self.postings, Postings(trained, weights)]
+        while len(postings) > 1 and len(postings[-2]) <= len(postings[-1]):
+            postings[-2:] = [postings[-2].merged(postings[-1])]
+        knobs = (self.on, self.vocabulary, idf, self.documents, self.average_length)
+        return FittedBM25(*knobs, tuple(postings))
 
     def save(self, folder: Path) -> None:
-        """Arrays, the words, and which attributes they are of."""
-        save_arrays(folder, rarity=self.rarity, **{name: getattr(self.weights, name) for name in ROWS})
-        write_json(
-            folder / "words.json", {"on": self.on, "prior": self.prior, "words": list(self.vocabulary)}
-        )
+        """Arrays, the terms, and which attributes they are of."""
+        whole = self.postings[0]
+        for postings in self.postings[1:]:
+            whole = whole.merged(postings)
+        save_arrays(folder, idf=self.idf, **{name: getattr(whole.weights, name) for name in CSR})
+        terms = self.vocabulary.terms[: len(self.idf)]
+        facts = {"on": self.on, "documents": self.documents, "average_length": self.average_length}
+        write_json(folder / "bm25.json", facts | {"terms": terms})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Arrays stay mapped to their files."""
-        told = read_json(folder / "words.json")
-        parts = tuple(load_array(folder, name) for name in ROWS)
-        weights = sparse.csr_array(parts, shape=(len(parts[2]) - 1, len(told["words"])))
-        vocabulary = {word: code for code, word in enumerate(told["words"])}
-        return cls(tuple(told["on"]), vocabulary, load_array(folder, "rarity"), told["prior"], weights)
-
-
-def spoken_words(text: str) -> list[str]:
-    """The words of a text as they are compared."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return [_singular(word) for word in re.findall(r"\w+", bare)]
-
-
-def _singular(word: str) -> str:
-    """An English word without its plural; never shorter than three letters."""
-    if len(word) > 4 and word.endswith("ies") and not word.endswith(("eies", "aies")):
-        return word[:-3] + "y"
-    if len(word) > 4 and word.endswith("oes"):
-        return word[:-2]
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("us", "ss")):
-        return word[:-1]
-    return word
+        facts = read_json(folder / "bm25.json")
+        arrays = tuple(load_array(folder, name) for name in CSR)
+        weights = sparse.csr_array(arrays, shape=(len(arrays[2]) - 1, len(facts["terms"])))
+        vocabulary, idf = Vocabulary(facts["terms"]), load_array(folder, "idf")
+        knobs = (tuple(facts["on"]), vocabulary, idf, facts["documents"], facts["average_length"])
+        return cls(*knobs, (Postings(0, weights),))
 
 
 def _is_text(kind: pl.DataType) -> bool:
@@ -180,34 +196,22 @@ def _is_text(kind: pl.DataType) -> bool:
 
 
 def _texts(table: pl.DataFrame, on: Sequence[str]) -> Iterator[str]:
-    """All words of each item in one text."""
+    """The attributes of each item as one text."""
     parts = [
         (table[name].list.join(" ") if isinstance(table.schema[name], pl.List) else table[name]).fill_null("")
         for name in on
     ]
     if not parts:
         return iter([""] * len(table))
-    return iter(
-        pl.select(pl.concat_str([pl.lit(part) for part in parts], separator=" ")).to_series().to_list()
-    )
+    joined = pl.select(pl.concat_str([pl.lit(part) for part in parts], separator=" ")).to_series()
+    return iter(joined.to_list())
 
 
-def _counts(spoken: Sequence[Sequence[str]], vocabulary: Mapping[str, int]) -> sparse.csr_array:
-    """How often each text has each word of the vocabulary, float32[texts, vocabulary]."""
-    codes = [[vocabulary[word] for word in words if word in vocabulary] for words in spoken]
-    offsets = np.cumsum([0, *(len(each) for each in codes)])
-    flat = np.array([code for each in codes for code in each], np.int32)
-    counts = sparse.csr_array(
-        (np.ones(len(flat), np.float32), flat, offsets), shape=(len(codes), len(vocabulary))
-    )
-    counts.sum_duplicates()
-    return counts
-
-
-def _weighted(counts: sparse.csr_array, rarity: Floats, prior: float) -> sparse.csr_array:
-    """What each word of each text adds to a score."""
-    lengths = np.asarray(counts.sum(axis=1)).ravel()
-    often = counts.data
-    penalty = np.repeat(K1 * (1 - B + B * lengths / max(prior, 1e-9)), np.diff(counts.indptr))
-    weights = rarity[counts.indices] * often * (K1 + 1) / (often + penalty)
-    return sparse.csr_array((weights.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+def _term_weights(frequencies: sparse.csr_array, idf: Floats, average_length: float) -> sparse.csr_array:
+    """What each term of each document adds to a score, float32[documents, terms]."""
+    lengths = np.asarray(frequencies.sum(axis=1)).ravel()
+    normalisation = K1 * (1 - B + B * lengths / max(average_length, 1e-9))
+    tf = frequencies.data
+    saturated = tf * (K1 + 1) / (tf + np.repeat(normalisation, np.diff(frequencies.indptr)))
+    weights = (idf[frequencies.indices] * saturated).astype(np.float32)
+    return sparse.csr_array((weights, frequencies.indices, frequencies.indptr), shape=frequencies.shape)

@@ -1,4 +1,4 @@
-"""Item neighbours: what people do next after what they did."""
+"""Item-based nearest neighbours, aware of order: what tends to follow the items of a history."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.retrieval._interactions import matrix, recency, strongest
 from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
-PAIRS_AT_ONCE = 30_000_000  # bounds memory while counting; about 1 GB
-SMOOTHING = 5.0  # added to item counts, so that rare items do not win by chance
+BLOCK_PAIRS = 30_000_000  # item pairs counted at a time; about 1 GB
+SMOOTHING = 5.0  # added to item counts, so that rare items do not rank high by chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,40 +31,40 @@ class ItemKNN(Source):
     of Deshpande and Karypis ("Item-based top-N recommendation", TOIS 2004), made aware of order.
     """
 
-    window: int = field(default=30, metadata={"doc": "events between a cause and its effect at most"})
+    window: int = field(default=30, metadata={"doc": "most events from one item to the other"})
     neighbours: int = field(default=200, metadata={"doc": "kept for each item"})
     half_life: float = field(default=10.0, metadata={"doc": "events after which a past event counts half"})
     popularity_penalty: float = field(default=0.4, metadata={"doc": "0 favours popular items, 1 rare ones"})
     history: int = field(default=50, metadata={"doc": "newest events of a query that count"})
 
-    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedItemKNN:  # noqa: ARG002
+    def fit(self, data: TrainingData, options: TrainingOptions) -> FittedItemKNN:
         """Learn a sparse neighbour matrix, ``neighbours`` entries a row."""
-        histories, items = data.histories, data.items
-        count = len(items)
+        histories, count = data.histories, len(data.items)
         popularity = np.bincount(histories.items, minlength=count) + SMOOTHING
         pairs = len(histories.items) * self.window
-        edges = np.linspace(0, count, 2 + pairs // PAIRS_AT_ONCE).astype(np.int64)
+        edges = np.linspace(0, count, 2 + pairs // BLOCK_PAIRS).astype(np.int64)
         blocks = []
-        for low, high in pairwise(edges):
-            block = self._follows(histories, count, int(low), int(high)).tocoo()
-            row, column = block.coords
-            weight = block.data / (
-                popularity[row + low] ** 0.5 * popularity[column] ** self.popularity_penalty
-            )
-            blocks.append(_strongest_entries(row, column, weight, (int(high - low), count), self.neighbours))
+        with options.progress.step(self.name, total=len(edges) - 1, unit="blocks") as step:
+            for low, high in pairwise(edges):
+                block = self._follows(histories, count, int(low), int(high)).tocoo()
+                row, column = block.coords
+                scale = popularity[row + low] ** 0.5 * popularity[column] ** self.popularity_penalty
+                shape = (int(high - low), count)
+                blocks.append(_strongest_entries(row, column, block.data / scale, shape, self.neighbours))
+                step.advance()
         return FittedItemKNN(sparse.vstack(blocks, format="csr"), self.half_life, self.history)
 
     def _follows(self, histories: Histories, count: int, low: int, high: int) -> sparse.csr_array:
-        """Weighted counts of (cause, effect) for causes in [low, high), float64[high - low, count]."""
+        """Weighted counts of (item, later item) for items in [low, high), float64[high - low, count]."""
         rows, items = histories.rows, histories.items
         total = sparse.csr_array((high - low, count), dtype=np.float64)
         for distance in range(1, self.window + 1):
-            cause, effect = items[:-distance], items[distance:]
-            same = (rows[:-distance] == rows[distance:]) & (cause >= low) & (cause < high) & (cause != effect)
+            item, later = items[:-distance], items[distance:]
+            same = (rows[:-distance] == rows[distance:]) & (item >= low) & (item < high) & (item != later)
             if not same.any():
                 continue
             weight = np.full(int(same.sum()), distance**-0.5)
-            total = total + sparse.csr_array((weight, (cause[same] - low, effect[same])), shape=total.shape)
+            total = total + sparse.csr_array((weight, (item[same] - low, later[same])), shape=total.shape)
         return total
 
 
@@ -81,7 +81,7 @@ def _strongest_entries(
 
 
 class FittedItemKNN(FittedSource):
-    """``encode`` gives sparse scores: only items that neighbour something in the history."""
+    """``encode`` gives sparse scores: of the neighbours of the history's items."""
 
     def __init__(self, weights: sparse.csr_array, half_life: float, history: int) -> None:
         self.weights, self.half_life, self.history = weights, half_life, history
@@ -103,24 +103,24 @@ class FittedItemKNN(FittedSource):
         return top_of_lists(rows[keep], items[keep], scores.data[keep], n)
 
     def score(self, encoded: tuple[Histories, sparse.csr_array], rows: Rows, items: Positions) -> Floats:
-        """0 for items that neighbour nothing in the history."""
+        """0 for items that are no neighbour of the history's."""
         scores = encoded[1]
         if not scores.nnz:
             return np.zeros(len(rows), np.float32)
         count = np.int64(scores.shape[1])
-        known = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr)) * count + scores.indices
+        scored = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr)) * count + scores.indices
         wanted = rows * count + items
-        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        return np.where(known[place] == wanted, scores.data[place], np.float32(0.0)).astype(np.float32)
+        place = np.minimum(np.searchsorted(scored, wanted), len(scored) - 1)
+        return np.where(scored[place] == wanted, scores.data[place], np.float32(0.0)).astype(np.float32)
 
     def because(self, encoded: tuple[Histories, sparse.csr_array], rows: Rows, items: Positions) -> Positions:
-        """The history item whose neighbour each item is most."""
+        """The history item to which each item is the strongest neighbour."""
         histories = encoded[0]
-        faded = recency(histories, self.half_life)
+        fading = recency(histories, self.half_life)
 
         def weight(pair: AnyArray, event: AnyArray) -> Floats:
             weights = self.weights[histories.items[event], items[pair]]
-            return np.asarray(weights, dtype=np.float32).ravel() * faded[event]
+            return np.asarray(weights, dtype=np.float32).ravel() * fading[event]
 
         event = strongest(histories, rows, weight)
         return np.where(event >= 0, histories.items[event], -1).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Popularity: what most people do, now or ever."""
+"""Popularity: the items with the most events, of all time or of late."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from shortlist.base.durations import microseconds
 from shortlist.base.files import load_array, save_arrays
 from shortlist.base.queries import Allowed, Queries, Retrieved
-from shortlist.base.top import walk
+from shortlist.base.top import first_allowed
 from shortlist.base.types import Floats, Positions, Rows
 from shortlist.system.contracts import FittedSource, Source, TrainingData, TrainingOptions
 
@@ -20,10 +20,10 @@ from shortlist.system.contracts import FittedSource, Source, TrainingData, Train
 class Popular(Source):
     """The items with the most events in the newest ``window`` of the log; ties by all-time events.
 
-    Knows something for everybody, also for people without a history.
+    It needs no history, so it serves new users too.
     """
 
-    window: str = field(default="all", metadata={"doc": "how far back to count: 30d, 12h, all"})
+    window: str = field(default="all", metadata={"doc": "how far back events are counted: 30d, 12h, all"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -31,35 +31,35 @@ class Popular(Source):
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> FittedPopular:  # noqa: ARG002
         """Count events."""
-        histories, items = data.histories, data.items
-        ever = np.bincount(histories.items, minlength=len(items))
+        histories, count = data.histories, len(data.items)
+        all_time = np.bincount(histories.items, minlength=count)
         window = microseconds(self.window)
         if window is None or not len(histories.at):
-            counts = ever
+            counts = all_time
         else:
-            newest = histories.at > histories.at.max() - window
-            counts = np.bincount(histories.items[newest], minlength=len(items))
-        return FittedPopular(counts.astype(np.float32), np.lexsort((-ever, -counts)).astype(np.int32))
+            recent = histories.at > histories.at.max() - window
+            counts = np.bincount(histories.items[recent], minlength=count)
+        return FittedPopular(counts.astype(np.float32), np.lexsort((-all_time, -counts)).astype(np.int32))
 
 
 class FittedPopular(FittedSource):
-    """The same order for everybody; ``encode`` gives the number of queries."""
+    """One order for all queries; ``encode`` gives their number."""
 
     def __init__(self, counts: Floats, order: Positions) -> None:
         self.counts, self.order = counts, order
-        self.seen = order[: int((counts > 0).sum())]
+        self.counted = order[: int((counts > 0).sum())]
 
     def encode(self, queries: Queries) -> int:
-        """Nothing about a query matters but that it is there."""
+        """The number of queries."""
         return len(queries)
 
     def search(self, encoded: int, n: int, allowed: Allowed) -> Retrieved:
-        """The most counted items; never one that was not counted at all."""
-        found = walk(self.seen, n, allowed, encoded)
-        return Retrieved(found.rows, found.items, self.counts[found.items])
+        """The items with the most events; none without an event."""
+        best = first_allowed(self.counted, n, allowed, encoded)
+        return Retrieved(best.rows, best.items, self.counts[best.items])
 
     def score(self, encoded: int, rows: Rows, items: Positions) -> Floats:  # noqa: ARG002
-        """The count."""
+        """The number of events."""
         return self.counts[items]
 
     def save(self, folder: Path) -> None:

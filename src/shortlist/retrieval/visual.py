@@ -1,4 +1,4 @@
-"""Visual: items whose pictures look like the one that is asked with."""
+"""Visual: items whose pictures are similar to the query's."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 from shortlist.base.errors import DeclarationError
 from shortlist.base.files import read_json, write_json
 from shortlist.base.items import PICTURES, Items
-from shortlist.base.progress import detail
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Mask, Positions, Rows
-from shortlist.index import VectorIndex
+from shortlist.index import SegmentedIndex, VectorIndex
 from shortlist.system.contracts import (
     Encoder,
     FittedEncoder,
@@ -29,23 +28,23 @@ from shortlist.system.knobs import load_class, path_of
 from shortlist.vision.encoders.embed import embed
 from shortlist.vision.encoders.pretrained import EfficientNetLite0
 from shortlist.vision.tuning.fine_tune import FineTune
-from shortlist.vision.tuning.tuned import Shown, tuned
+from shortlist.vision.tuning.tuned_encoders import PictureSequence, tuned_encoder
 
-LATELY = 5  # newest items of a history that stand for a query without a picture
+RECENT_ITEMS = 5  # of a history, which stand for a query without a picture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visual(Source):
-    """Items by the likeness of their pictures: the cosine of the vectors that ``encoder`` makes of them.
+    """Items by the similarity of their pictures: the cosine of the vectors that ``encoder`` makes of them.
 
-    A query asks with a picture, or with an item whose pictures it likes; one without either is asked with the
-    pictures of the newest items of its history. An item with several pictures is as like as the nearest.
+    The query vector is that of the query's picture, otherwise of the pictures of the query's item, otherwise of
+    those of the newest items of its history. An item with several pictures scores as the nearest of them.
     """
 
     on: str = field(metadata={"doc": "the attribute that holds the pictures"})
-    encoder: Encoder = field(default_factory=EfficientNetLite0, metadata={"doc": "what makes the vectors"})
+    encoder: Encoder = field(default_factory=EfficientNetLite0, metadata={"doc": "makes the vectors"})
     fine_tune: FineTune | None = field(
-        default=None, metadata={"doc": "what the catalogue teaches the encoder"}
+        default=None, metadata={"doc": "how the encoder is tuned to the catalogue; None: not at all"}
     )
 
     def fit(self, data: TrainingData, options: TrainingOptions) -> FittedVisual:
@@ -53,7 +52,7 @@ class Visual(Source):
 
         Raises DeclarationError where the attribute holds no pictures; MissingExtraError.
         """
-        items, seed = data.items, options.seed
+        items = data.items
         columns = [name for name, kind in items.table.schema.items() if kind == PICTURES]
         if self.on not in columns:
             raise DeclarationError(
@@ -61,56 +60,58 @@ class Visual(Source):
             )
         owners, hashes = items.hashes(self.on)
         assert items.pictures is not None
-        shown = Shown(items.pictures, hashes)
+        encoder = self._encoder(items, owners, PictureSequence(items.pictures, hashes), options)
+        with options.progress.step("embedding pictures", total=len(hashes), unit="pictures") as step:
+            vectors = embed(encoder, items.pictures, hashes, threads=options.threads, step=step)
+        return FittedVisual(self.on, encoder, SegmentedIndex.build(vectors, owners, seed=options.seed))
+
+    def _encoder(
+        self, items: Items, owners: Positions, pictures: PictureSequence, options: TrainingOptions
+    ) -> FittedEncoder:
         if self.fine_tune is None:
-            encoder = self.encoder.fit()
-        else:
-            encoder = tuned(
-                self.encoder, replace(self.fine_tune, seed=seed), shown, self._labels(items, owners)
-            )
-        vectors = embed(encoder, items.pictures, hashes, progress=lambda pace: detail(str(pace)))
-        return FittedVisual(self.on, encoder, VectorIndex.build(vectors, owners, seed=seed))
+            return self.encoder.fit()
+        knobs = replace(self.fine_tune, seed=options.seed)
+        return tuned_encoder(self.encoder, knobs, pictures, self._labels(items, owners), options.progress)
 
     def _labels(self, items: Items, owners: Positions) -> AnyArray:
         """The class of each picture, int64[pictures]; -1 where its item has none."""
         assert self.fine_tune is not None
-        words = items.words(self.fine_tune.by)
+        column = items.words(self.fine_tune.by)
         first = np.full(len(items), -1, np.int64)
-        some = np.flatnonzero(np.diff(words.offsets))
-        first[some] = words.codes[words.offsets[some]]
+        labelled = np.flatnonzero(np.diff(column.offsets))
+        first[labelled] = column.codes[column.offsets[labelled]]
         return first[owners]
 
 
 @dataclass(frozen=True)
-class Looks:
-    """A batch as vectors of length 1, float32[rows, size], and which rows have one."""
+class EncodedQueries:
+    """A batch as vectors of length 1, float32[rows, size], zeros where a row has none."""
 
     vectors: Floats
-    known: Mask
-    pictured: Mask  # rows that asked with a picture
+    has_vector: Mask  # bool[rows]
+    by_picture: Mask  # bool[rows], whether the query brought a picture
 
 
 class FittedVisual(FittedSource):
-    """An encoder and an index of what it made of the catalogue's pictures."""
+    """An encoder and an index of the catalogue's pictures."""
 
     def __init__(self, on: str, encoder: FittedEncoder, index: VectorIndex) -> None:
         self.on, self.encoder, self.index = on, encoder, index
 
-    def encode(self, queries: Queries) -> Looks:
-        """The vector of the picture, else of the item asked with, else of the newest items of the history."""
-        search_query = queries.search
-        asked = search_query.items if search_query is not None else np.full(len(queries), -1, np.int32)
-        newest = queries.histories.last(LATELY)
+    def encode(self, queries: Queries) -> EncodedQueries:
+        """The vector of the picture, else of the query's item, else of the newest items of the history."""
+        search = queries.search
+        newest = queries.histories.last(RECENT_ITEMS)
         vectors = self._mean(newest.items, newest.rows, len(queries))
-        anchored = np.flatnonzero(asked >= 0)
-        vectors[anchored] = self._mean(asked[anchored], np.arange(len(anchored)), len(anchored))
-        pictures = search_query.pictures if search_query is not None else [None] * len(queries)
-        shown = [row for row, picture in enumerate(pictures) if picture is not None]
-        if shown:
-            vectors[shown] = self.encoder.encode([picture for picture in pictures if picture is not None])
-        pictured = np.zeros(len(queries), bool)
-        pictured[shown] = True
-        return Looks(vectors, np.abs(vectors).sum(axis=1) > 0, pictured)
+        by_picture = np.zeros(len(queries), bool)
+        if search is not None:
+            anchored = np.flatnonzero(search.items >= 0)
+            vectors[anchored] = self._mean(search.items[anchored], np.arange(len(anchored)), len(anchored))
+            by_picture[:] = [picture is not None for picture in search.pictures]
+            if by_picture.any():
+                pictures = [picture for picture in search.pictures if picture is not None]
+                vectors[by_picture] = self.encoder.encode(pictures)
+        return EncodedQueries(vectors, np.abs(vectors).sum(axis=1) > 0, by_picture)
 
     def _mean(self, items: Positions, rows: Rows, count: int) -> Floats:
         """The mean vector of each row's items, of length 1; zeros where none has a picture."""
@@ -121,37 +122,36 @@ class FittedVisual(FittedSource):
         mean: Floats = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
         return mean
 
-    def search(self, encoded: Looks, n: int, allowed: Allowed) -> Retrieved:
-        """The items that look most alike; nothing for a row without a vector."""
-        rows = np.flatnonzero(encoded.known)
-        some = Allowed(allowed.shared, allowed.hidden.take(rows))
-        found = self.index.search(encoded.vectors[rows], n, some)
-        return Retrieved(rows[found.rows], found.items, found.scores)
+    def search(self, encoded: EncodedQueries, n: int, allowed: Allowed) -> Retrieved:
+        """The most similar items; nothing for a row without a vector."""
+        rows = np.flatnonzero(encoded.has_vector)
+        nearest = self.index.search(encoded.vectors[rows], n, allowed.take(rows))
+        return Retrieved(rows[nearest.rows], nearest.items, nearest.scores)
 
-    def score(self, encoded: Looks, rows: Rows, items: Positions) -> Floats:
+    def score(self, encoded: EncodedQueries, rows: Rows, items: Positions) -> Floats:
         """The cosine with the item's nearest picture; NaN where either has no vector."""
         scores = self.index.score(encoded.vectors, rows, items)
-        scores[~encoded.known[rows]] = np.nan
+        scores[~encoded.has_vector[rows]] = np.nan
         return scores
 
-    def describe(self, encoded: Looks, rows: Rows, items: Positions) -> Sequence[str]:
-        """How alike each item looks, to who asked with a picture."""
+    def describe(self, encoded: EncodedQueries, rows: Rows, items: Positions) -> Sequence[str]:
+        """The visual similarity of each item to the query's picture."""
         scores = np.nan_to_num(self.score(encoded, rows, items))
         return [
-            f"looks {max(score, 0):.0%} alike" if pictured else ""
-            for score, pictured in zip(scores.tolist(), encoded.pictured[rows].tolist(), strict=True)
+            f"looks {max(score, 0):.0%} alike" if by_picture else ""
+            for score, by_picture in zip(scores.tolist(), encoded.by_picture[rows].tolist(), strict=True)
         ]
 
-    def with_new_items(self, items: Items, known: int) -> FittedVisual:
-        """The new items' pictures join the index, which requests that began before share: their items are hidden
-        from those, since they lie beyond what is allowed there.
+    def with_new_items(self, items: Items, trained: int) -> FittedVisual:
+        """The new items' pictures join the index in place. Requests that began before share it, and do not get
+        the new items, whose positions lie beyond what is allowed there.
         """
-        fresh = Items(items.table[known:], items.pictures)
-        owners, hashes = fresh.hashes(self.on)
+        new = Items(items.table[trained:], items.pictures)
+        owners, hashes = new.hashes(self.on)
         if hashes:
             assert items.pictures is not None
             vectors = embed(self.encoder, items.pictures, hashes)
-            self.index.replace(vectors, owners + np.int32(known))
+            self.index.replace(vectors, owners + np.int32(trained))
         return self
 
     def save(self, folder: Path) -> None:
@@ -164,6 +164,6 @@ class FittedVisual(FittedSource):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Vectors stay mapped to their files; the encoder needs no library that trained it."""
-        told = read_json(folder / "visual.json")
-        encoder = load_class(told["encoder"], FittedEncoder).load(folder / "encoder")
-        return cls(told["on"], encoder, VectorIndex.load(folder / "index"))
+        facts = read_json(folder / "visual.json")
+        encoder = load_class(facts["encoder"], FittedEncoder).load(folder / "encoder")
+        return cls(facts["on"], encoder, SegmentedIndex.load(folder / "index"))

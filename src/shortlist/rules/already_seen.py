@@ -1,4 +1,4 @@
-"""Nothing twice: hide what a person already did something with."""
+"""AlreadySeen: no items of the user's own history."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from shortlist.system.contracts import Filter, FittedFilter
 
 @dataclass(frozen=True, kw_only=True)
 class AlreadySeen(Filter):
-    """Drops items of the asker's own history."""
+    """Drops the items of the query's own history."""
 
-    window: str = field(default="all", metadata={"doc": "how long an item stays away: 30d, 12h, all"})
+    window: str = field(
+        default="all", metadata={"doc": "how long an item is dropped after its event: 30d, 12h, all"}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -24,16 +26,19 @@ class AlreadySeen(Filter):
 
     def fit(self, items: Items) -> FittedFilter:  # noqa: ARG002
         """Needs nothing of the catalogue."""
-        return _Seen(microseconds(self.window))
+        return FittedAlreadySeen(microseconds(self.window))
 
 
-class _Seen(FittedFilter):
+class FittedAlreadySeen(FittedFilter):
+    """Hides the items of each row's history within the window."""
+
     reason = "already seen"
 
     def __init__(self, window: int | None) -> None:
         self.window = window
 
     def hidden(self, queries: Queries) -> Ragged:
+        """The items of each row's history."""
         histories = queries.histories
         if self.window is not None:
             since = np.repeat(queries.at - self.window, histories.lengths)

@@ -1,4 +1,4 @@
-"""Diversity: a slate whose neighbours are not all alike."""
+"""Diversity: maximal marginal relevance."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from shortlist.base.suggest import did_you_mean
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.system.contracts import FittedOrder, Order
 
-POOL = 5  # the best n × POOL candidates of a row compete for its n places
+POOL_FACTOR = 5  # the n places of a row are chosen from its n × POOL_FACTOR best candidates
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity(Order):
     """Maximal marginal relevance by an attribute.
 
-    Picks one by one the candidate with the largest ``(1 - strength) · value - strength · likeness``, where
-    value is scaled to [0, 1] within the row's pool and likeness is the largest Jaccard overlap of its
-    attribute with anything picked before (Carbonell and Goldstein, SIGIR 1998).
+    Picks one by one the candidate with the largest ``(1 - strength) · value - strength · similarity``,
+    where value is scaled to [0, 1] within the row's pool and similarity is the largest Jaccard similarity of
+    its attribute to any candidate picked before (Carbonell and Goldstein, SIGIR 1998).
     """
 
-    by: str = field(metadata={"doc": "the attribute whose repetition bores: tags or a category"})
-    strength: float = field(default=0.2, metadata={"doc": "0 leaves the order alone, 1 ignores the values"})
+    by: str = field(metadata={"doc": "the attribute to diversify by: tags or a category"})
+    strength: float = field(default=0.2, metadata={"doc": "0 keeps the order, 1 ignores the values"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,47 +34,50 @@ class Diversity(Order):
             raise DeclarationError(f"Diversity: strength must be between 0 and 1, not {self.strength}")
 
     def fit(self, items: Items) -> FittedOrder:
-        """Read the attribute as sets of words. Raises DeclarationError where there is none such."""
+        """Read the attribute as sets of words. Raises DeclarationError where there is no such attribute."""
         if self.by not in items.table.columns:
             known = [name for name in items.table.columns if name != "item"]
             raise DeclarationError(
                 f"Diversity(by={self.by!r}): no such attribute; {did_you_mean(self.by, known)}"
             )
-        return _MMR(items.words(self.by), self.strength)
+        return FittedDiversity(items.words(self.by), self.strength)
 
 
-class _MMR(FittedOrder):
+class FittedDiversity(FittedOrder):
+    """The words of every item, by which similarity is measured."""
+
     def __init__(self, words: CodedColumn, strength: float) -> None:
         self.words, self.strength = words, strength
 
     def arrange(self, rows: Rows, items: Positions, values: Floats, n: int) -> AnyArray:
+        """Greedy picks within each row."""
         order = np.arange(len(rows))
         if not self.strength or not len(rows):
             return order
         edges = np.flatnonzero(np.diff(rows, prepend=-1, append=rows[-1] + 1))
         for start, stop in pairwise(edges):
-            pool = np.arange(start, min(stop, start + n * POOL))
+            pool = np.arange(start, min(stop, start + n * POOL_FACTOR))
             order[pool] = pool[self._pick(items[pool], values[pool], min(n, len(pool)))]
         return order
 
     def _pick(self, items: Positions, values: Floats, n: int) -> AnyArray:
         """The pool's order after ``n`` greedy picks; the rest follows by value."""
         spread = float(values.max() - values.min()) or 1.0
-        worth = (1 - self.strength) * (values - values.min()) / spread
-        likeness = self._likeness(items)
+        relevance = (1 - self.strength) * (values - values.min()) / spread
+        similarity = self._similarity(items)
         penalty = np.zeros(len(items), np.float32)
-        left = np.ones(len(items), bool)
+        remaining = np.ones(len(items), bool)
         picks = np.empty(n, np.int64)
         for place in range(n):
-            gain = np.where(left, worth - self.strength * penalty, -np.inf)
+            gain = np.where(remaining, relevance - self.strength * penalty, -np.inf)
             best = int(np.argmax(gain))
             picks[place] = best
-            left[best] = False
-            np.maximum(penalty, likeness[best], out=penalty)
-        return np.concatenate([picks, np.flatnonzero(left)])
+            remaining[best] = False
+            np.maximum(penalty, similarity[best], out=penalty)
+        return np.concatenate([picks, np.flatnonzero(remaining)])
 
-    def _likeness(self, items: Positions) -> Floats:
-        """Jaccard overlap of every two items' words, float32[pool, pool]."""
+    def _similarity(self, items: Positions) -> Floats:
+        """Jaccard similarity of every two items' words, float32[pool, pool]."""
         place, code = self.words.take(items)
         words, dense = np.unique(code, return_inverse=True)
         has = np.zeros((len(items), len(words)), np.float32)
@@ -82,5 +85,5 @@ class _MMR(FittedOrder):
         shared = has @ has.T
         size = has.sum(1)
         union = size[:, None] + size[None, :] - shared
-        likeness: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-        return likeness
+        similarity: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+        return similarity

@@ -1,4 +1,4 @@
-"""Attribute filters: declared once as an expression, or asked for in a request."""
+"""Attribute filters: declared as an expression, or part of a request."""
 
 from __future__ import annotations
 
@@ -33,15 +33,18 @@ class Where(Filter):
         for name in self.condition.meta.root_names():
             if name not in items.table.columns:
                 raise DeclarationError(f"filter {self.name!r} reads {name!r}: {did_you_mean(name, known)}")
-        kept = items.table.select(self.condition.fill_null(False).cast(pl.Boolean)).to_series()
-        return _Kept(kept.to_numpy(), f"does not fulfil {self.name} {self.condition}")
+        allowed = items.table.select(self.condition.fill_null(False).cast(pl.Boolean)).to_series()
+        return FittedWhere(allowed.to_numpy(), f"does not fulfil {self.name} {self.condition}")
 
 
-class _Kept(FittedFilter):
+class FittedWhere(FittedFilter):
+    """The mask of the items that fulfil the condition."""
+
     def __init__(self, mask: Mask, reason: str) -> None:
         self.mask, self.reason = mask, reason
 
     def shared(self) -> Mask:
+        """The mask."""
         return self.mask
 
 
@@ -57,8 +60,8 @@ def where_mask(where: Mapping[str, Any], items: Items) -> Mask:
         if name not in items.table.columns:
             raise InvalidRequestError(path, f"no such attribute: {did_you_mean(name, items.table.columns)}")
         condition = condition & _condition(path, pl.col(name), items.table.schema[name], wanted)
-    kept: Mask = items.table.with_columns(kept=condition.fill_null(False))["kept"].to_numpy()
-    return kept
+    mask: Mask = items.table.with_columns(_mask=condition.fill_null(False))["_mask"].to_numpy()
+    return mask
 
 
 def _condition(path: str, column: pl.Expr, kind: pl.DataType, wanted: Any) -> pl.Expr:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from shortlist.service.tables import Tabular
 
 Probabilities = Annotated[dict[str, float], Meta(description="objective to probability")]
 
@@ -38,7 +41,7 @@ class LeftOut(Struct):
     reason: Annotated[str, Meta(description="unknown item, deleted or filtered")]
 
 
-class Slate(Struct):
+class Slate(Tabular):
     """The ranked list."""
 
     request_id: str
@@ -50,6 +53,12 @@ class Slate(Struct):
     left_out: list[LeftOut] | UnsetType = UNSET
     stages: Annotated[list[StageTrace] | UnsetType, Meta(description="with ?trace=true")] = UNSET
 
+    def _entries(self) -> Sequence[Struct]:
+        return self.items
+
+    def _heading(self) -> str:
+        return f"{len(self.items)} items, release {self.release}, {self.took_ms:.1f} ms"
+
 
 class SearchItem(SlateItem):
     """One item that was retrieved by a search."""
@@ -59,7 +68,7 @@ class SearchItem(SlateItem):
     picture: Annotated[str | None, Meta(description="content hash of its first picture")]
 
 
-class SearchResults(Struct):
+class SearchResults(Tabular):
     """What was retrieved, best first."""
 
     request_id: str
@@ -69,6 +78,12 @@ class SearchResults(Struct):
     degraded: list[str]
     took_ms: float
     stages: list[StageTrace]
+
+    def _entries(self) -> Sequence[Struct]:
+        return self.items
+
+    def _heading(self) -> str:
+        return f"{len(self.items)} results, release {self.release}, {self.took_ms:.1f} ms"
 
 
 class Prediction(Struct):
@@ -80,7 +95,7 @@ class Prediction(Struct):
     user: str | None = None
 
 
-class Predictions(Struct):
+class Predictions(Tabular):
     """One prediction per row, in the order of the request."""
 
     request_id: str
@@ -89,6 +104,12 @@ class Predictions(Struct):
     degraded: list[str]
     took_ms: float
     stages: Annotated[list[StageTrace] | UnsetType, Meta(description="with ?trace=true")] = UNSET
+
+    def _entries(self) -> Sequence[Struct]:
+        return self.rows
+
+    def _heading(self) -> str:
+        return f"{len(self.rows)} rows, release {self.release}"
 
 
 class ItemExplanation(Struct):
@@ -110,13 +131,19 @@ class ItemExplanation(Struct):
     ]
 
 
-class Explanations(Struct):
+class Explanations(Tabular):
     """One explanation per item."""
 
     request_id: str
     release: int
     user: str
     items: list[ItemExplanation]
+
+    def _entries(self) -> Sequence[Struct]:
+        return self.items
+
+    def _heading(self) -> str:
+        return " ".join(each.sentence for each in self.items)
 
 
 class EventReceipt(Struct):
@@ -129,10 +156,13 @@ class EventReceipt(Struct):
     known_item: Annotated[bool, Meta(description="false: not in the catalogue that serves")]
 
 
-class EventReceipts(Struct):
+class EventReceipts(Tabular):
     """One receipt per event, in the order of the request."""
 
     accepted: list[EventReceipt]
+
+    def _entries(self) -> Sequence[Struct]:
+        return self.accepted
 
 
 class ItemFacts(Struct):
@@ -170,12 +200,18 @@ class PastEvent(Struct):
     value: float | None
 
 
-class UserHistory(Struct):
+class UserHistory(Tabular):
     """What a user did to items of the catalogue, newest first."""
 
     user: str
     total: int
     events: list[PastEvent]
+
+    def _entries(self) -> Sequence[Struct]:
+        return self.events
+
+    def _heading(self) -> str:
+        return f"{self.total:,} events of user {self.user}"
 
 
 class ExposureReceipt(Struct):

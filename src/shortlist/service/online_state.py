@@ -28,9 +28,7 @@ from shortlist.service.active_release import ActiveRelease, View
 from shortlist.storage.store import EventStore
 from shortlist.vision.images.album import Album
 
-MAX_USER_NUMBER = (
-    2**31
-)  # of live features: users of the release have the lowest numbers, unknown ones the rest
+MAX_USER_NUMBER = 2**31  # users of the release have the lowest numbers, unknown ones the rest
 
 
 def now() -> int:
@@ -140,7 +138,7 @@ class OnlineState:
             frame[AT].to_numpy()[known],
             codes[known],
             frame[VALUE].fill_null(np.nan).to_numpy()[known],
-            users=self._numbers(frame[USER].filter(known)) if live.tells_users_apart else None,
+            users=self._numbers(frame[USER].filter(known)) if live.needs_users else None,
             context=None if context is None else context[known],
         )
 

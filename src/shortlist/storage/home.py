@@ -4,17 +4,19 @@
 
     catalogue/items.parquet      one row per item: item, and the declared attributes
     catalogue/schema.json        attribute -> kind
-    pictures/                    the catalogue's pictures, each once, and what is known of them
+    catalogue/users.parquet      one row per user of the users' table: user, and the declared attributes
+    catalogue/users_schema.json  attribute -> kind
+    pictures/                    the catalogue's pictures, each once, with sizes and hashes
     events/day=2026-01-31/       the event log, Parquet by day
     events/compacted.json        up to which sequence the store's events are in the log
-    quarantine/                  rows that could not be used, with reasons
+    quarantine/                  rejected rows, with reasons
     ingested.json                which inputs were read already
-    forgotten.json               who was forgotten and when, as numbers: tables do not bring them back
+    forgotten.json               who was forgotten and when, as hashes: tables do not bring them back
     state.db                     events the server accepted, deleted items, exposures (SQLite)
     evaluation/                  the newest evaluation: report.html, evaluation.json
     releases/0007/               immutable releases
     current                      the number of the release that serves
-    held/                        who is learning from the log right now
+    leases/                      which part of the log is being trained on right now
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from pathlib import Path
 
 from shortlist.base.errors import StoreError
 from shortlist.base.files import read_json, write_json
-from shortlist.storage.disk import disk_errors
+from shortlist.storage.disk_errors import disk_errors
 
 FORMAT = 2  # of the folder; raised when it changes. 1: events of the log had no context
 _MARK = "compacted.json"
@@ -66,8 +68,18 @@ class Home:
 
     @property
     def schema(self) -> Path:
-        """Kinds of the catalogue's attributes."""
+        """Kinds of the items' attributes."""
         return self.path / "catalogue" / "schema.json"
+
+    @property
+    def users(self) -> Path:
+        """The table of users' attributes."""
+        return self.path / "catalogue" / "users.parquet"
+
+    @property
+    def users_schema(self) -> Path:
+        """Kinds of the users' attributes."""
+        return self.path / "catalogue" / "users_schema.json"
 
     @property
     def pictures(self) -> Path:
@@ -96,7 +108,7 @@ class Home:
 
     @property
     def quarantine(self) -> Path:
-        """Rows that could not be used."""
+        """Rejected rows."""
         return self.path / "quarantine"
 
     @property
@@ -110,9 +122,9 @@ class Home:
         return self.path / "state.db"
 
     @property
-    def held(self) -> Path:
-        """Who is learning from the log right now."""
-        return self.path / "held"
+    def leases(self) -> Path:
+        """Which part of the log is being trained on right now."""
+        return self.path / "leases"
 
     @property
     def evaluation(self) -> Path:

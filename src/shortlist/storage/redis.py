@@ -12,10 +12,10 @@ import msgspec
 import polars as pl
 
 from shortlist.base.errors import MissingExtraError, StoreError
-from shortlist.storage import scripts
+from shortlist.storage import redis_scripts
 from shortlist.storage.frames import exposure_frame
 from shortlist.storage.group_commit_store import GroupedStore
-from shortlist.storage.ids import number
+from shortlist.storage.hashing import hash64
 from shortlist.storage.runs import Run, by_user, events_after, frame
 from shortlist.storage.store import AcceptedEvent, AddedItem, Exposure, StoreState
 
@@ -26,7 +26,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("redis", "redis", "an event store on a Redis server") from error
 
-FORMAT = 3  # of the keys in scripts.py; raised when they change
+FORMAT = 3  # of the keys in redis_scripts.py; raised when they change
 
 _BUCKETS = 1 << 17  # of ids: Redis packs sets of up to 512 numbers, so up to 67 million ids take 8 bytes each
 _PAGE = 5_000  # entries of one reply
@@ -36,7 +36,7 @@ _CONNECT = 2.0  # seconds for a connection
 
 
 class _Prepared(NamedTuple):
-    """A batch for ``scripts.ACCEPT``."""
+    """A batch for ``redis_scripts.ACCEPT``."""
 
     events: int  # how many
     arguments: list[bytes | str]
@@ -75,7 +75,7 @@ class RedisStore(GroupedStore[_Prepared]):
                 )
             if found < FORMAT:  # what older ones kept is read as it is
                 self._redis.set(self._prefix + "format", FORMAT)
-            self._run(scripts.RAISE, above)
+            self._run(redis_scripts.RAISE, above)
         super().__init__(apart=False)  # what cannot be stored was refused before; now it is the server
 
     def read_state(self, users: Sequence[str], after: int) -> StoreState:
@@ -84,7 +84,7 @@ class RedisStore(GroupedStore[_Prepared]):
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.get(self._prefix + "change")
             if users:
-                pipeline.hmget(self._prefix + "forgotten", [str(number(user)) for user in users])
+                pipeline.hmget(self._prefix + "forgotten", [str(hash64(user)) for user in users])
             for user in users:
                 pipeline.lrange(f"{self._prefix}user:{user}", 0, -1)
             deletions, *of_users = pipeline.execute()
@@ -114,13 +114,13 @@ class RedisStore(GroupedStore[_Prepared]):
     def trim(self, upto: int) -> None:
         """See EventStore."""
         with self._translated():
-            while upto > 0 and self._run(scripts.TRIM, upto, _SCRIPT):
+            while upto > 0 and self._run(redis_scripts.TRIM, upto, _SCRIPT):
                 pass
 
     def forget(self, user: str) -> None:
         """See EventStore."""
         with self._translated():
-            self._run(scripts.FORGET, user, number(user))
+            self._run(redis_scripts.FORGET, user, hash64(user))
         self._remove_exposures(lambda exposure: exposure.user == user)
 
     def add_item(self, item: str, attributes: str) -> int:
@@ -164,7 +164,7 @@ class RedisStore(GroupedStore[_Prepared]):
     def _prepare(self, events: Sequence[AcceptedEvent]) -> _Prepared:
         arguments: list[bytes | str] = []
         for user, run in by_user(events):
-            ids = [number(event.event_id) for event in run]
+            ids = [hash64(event.event_id) for event in run]
             told = [_encode(event) for event in run]
             arguments += [
                 user.encode(),
@@ -181,15 +181,15 @@ class RedisStore(GroupedStore[_Prepared]):
             pipeline = self._redis.pipeline(transaction=False)
             for group in groups:
                 pipeline.eval(
-                    scripts.ACCEPT, 1, self._prefix, *(a for batch in group for a in batch.arguments)
+                    redis_scripts.ACCEPT, 1, self._prefix, *(a for batch in group for a in batch.arguments)
                 )
             if exposures:
                 rows = [
-                    (number(each.user) if each.user is not None else "", each.at, _encode(each))
+                    (hash64(each.user) if each.user is not None else "", each.at, _encode(each))
                     for each in exposures
                 ]
                 shown = [argument for row in rows for argument in row]
-                pipeline.eval(scripts.EXPOSE, 1, self._prefix, *shown)
+                pipeline.eval(redis_scripts.EXPOSE, 1, self._prefix, *shown)
             replies = iter(b"".join(pipeline.execute()[: len(groups)]))
         return [[next(replies) == ord("1") for _ in range(batch.events)] for batch in batches]
 
@@ -262,7 +262,7 @@ _ADVICE = (
 
 
 def _run(sequence: bytes, events: bytes, available: bytes = b"0") -> Run:
-    """What ``scripts.ACCEPT`` keeps; before format 3 that was a single event."""
+    """What ``redis_scripts.ACCEPT`` keeps; before format 3 that was a single event."""
     array = events[:1] == b"\xdd"
     return Run(int(sequence), int(available), events if array else b"\x91" + events)
 

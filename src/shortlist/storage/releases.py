@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -15,7 +14,8 @@ from typing import Any
 
 from shortlist.base.errors import NotFoundError, ReleaseError
 from shortlist.base.files import checksum, new_folder, read_json, write_bytes, write_json
-from shortlist.storage.disk import disk_errors
+from shortlist.base.platform import fcntl
+from shortlist.storage.disk_errors import disk_errors
 from shortlist.storage.home import Home
 
 FORMAT = 1  # of the manifest; raised when it changes

@@ -19,9 +19,9 @@ from shortlist.storage.bulk_sql import STATEMENT_ROWS, insert, known, parts
 from shortlist.storage.event_ids import KnownIds
 from shortlist.storage.frames import exposure_frame
 from shortlist.storage.group_commit_store import GroupedStore
-from shortlist.storage.ids import number
+from shortlist.storage.hashing import hash64
 from shortlist.storage.runs import Run, by_user, encode, events_after, frame
-from shortlist.storage.schema import connect, prepare, transaction, translated
+from shortlist.storage.sqlite_schema import connect, prepare, transaction, translated
 from shortlist.storage.store import AcceptedEvent, AddedItem, Exposure, StoreState
 
 _BATCH = 100_000  # rows of one frame of a scan, about
@@ -57,7 +57,7 @@ class SqliteStore(GroupedStore[_Prepared]):
 
     def read_state(self, users: Sequence[str], after: int) -> StoreState:
         """See EventStore. One statement for up to 500 users; several run in one read transaction."""
-        numbers = {user: number(user) for user in users}
+        numbers = {user: hash64(user) for user in users}
         events: dict[str, list[AcceptedEvent]] = {user: [] for user in users}
         forgotten: dict[int, int] = {}
         deletions = 0
@@ -110,7 +110,7 @@ class SqliteStore(GroupedStore[_Prepared]):
             db.execute("DELETE FROM exposures WHERE user = ?", (user,))
             db.execute("UPDATE counter SET sequence = sequence + 1")
             db.execute(
-                "INSERT OR REPLACE INTO forgotten SELECT ?, sequence, ? FROM counter", (number(user), now())
+                "INSERT OR REPLACE INTO forgotten SELECT ?, sequence, ? FROM counter", (hash64(user), now())
             )
 
     def add_item(self, item: str, attributes: str) -> int:
@@ -210,7 +210,7 @@ class SqliteStore(GroupedStore[_Prepared]):
             )
 
     def _prepare(self, events: Sequence[AcceptedEvent]) -> _Prepared:
-        return [(number(event.event_id), event) for event in events]
+        return [(hash64(event.event_id), event) for event in events]
 
     def _write(self, batches: list[_Prepared], exposures: list[Exposure]) -> list[list[bool]]:
         try:
@@ -272,7 +272,7 @@ def _insert_events(db: sqlite3.Connection, known: KnownIds, batches: list[_Prepa
 
 def _insert_exposures(db: sqlite3.Connection, exposures: list[Exposure]) -> None:
     """All but those of users who were forgotten while their exposures waited."""
-    users = {each.user: number(each.user) for each in exposures if each.user is not None}
+    users = {each.user: hash64(each.user) for each in exposures if each.user is not None}
     gone = known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
     if gone:
         since = dict(db.execute("SELECT user, at FROM forgotten"))

@@ -1,41 +1,41 @@
-"""What is being learned from is held: neither the store nor the log lets go of it meanwhile.
+"""Training leases: what a training run reads is dropped neither from the store nor from the log meanwhile.
 
-Who learns has a file ``held/PROCESS-NUMBER`` in the home, locked. A lock ends with its process, so what the dead
-held counts no more.
+Each run has a locked file ``leases/PROCESS-NUMBER`` in the home. A lock ends with its process, so the lease of a
+process that died counts no more.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shortlist.base.platform import fcntl
 from shortlist.storage.home import Home
 
 
 @contextmanager
-def held(home: Home, watermark: int) -> Iterator[None]:
-    """While inside, a release that learns the log up to ``watermark``, or further, finds all it needs."""
-    home.held.mkdir(exist_ok=True)
-    handle, new = tempfile.mkstemp(dir=home.held, prefix=f"{os.getpid()}-", suffix=".new")
-    path = Path(new).with_suffix(".held")
+def training_lease(home: Home, watermark: int) -> Iterator[None]:
+    """While inside, everything above ``watermark`` stays in the store, and the log is not shortened."""
+    home.leases.mkdir(exist_ok=True)
+    handle, new = tempfile.mkstemp(dir=home.leases, prefix=f"{os.getpid()}-", suffix=".new")
+    path = Path(new).with_suffix(".lease")
     with os.fdopen(handle, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(str(watermark))
         file.flush()
-        os.rename(new, path)  # nobody sees it before it is locked and whole
+        os.rename(new, path)  # it appears locked and whole
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
 
 
-def lowest_held(home: Home) -> int | None:
-    """The lowest watermark that is held; None where none is. Removes what the dead left."""
-    watermarks = [_watermark(path) for path in home.held.glob("*.held")]
+def lowest_lease(home: Home) -> int | None:
+    """The lowest watermark of all leases; None where there is none. Removes those of dead processes."""
+    watermarks = [_watermark(path) for path in home.leases.glob("*.lease")]
     return min((each for each in watermarks if each is not None), default=None)
 
 

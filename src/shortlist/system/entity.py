@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -62,13 +62,17 @@ class Image(Attribute):
     separator: str = "|"
 
 
+USER_KINDS = (Number, Category, Text, Tags, Year, Time)  # what attributes of users may be
+
+
 @dataclass(frozen=True, init=False)
 class Entity:
     """A user or an item: the name of its key column, its table if there is one, and its attributes.
 
     ``Entity("movie_id", Table("movies.csv"), title="title", genres=Tags("genres"))``: an attribute is a
     kind (`Number`, `Category`, `Text`, `Tags`, `Year`, `Time`, `Vector`, `Image`) or just a column's name, whose
-    kind then follows the column's type. The attribute ``title`` is what pages and terminals show.
+    kind then follows the column's type. The attribute ``title`` is what pages and terminals show. Users cannot
+    have vectors and images.
     """
 
     key: str
@@ -90,3 +94,11 @@ class Entity:
         object.__setattr__(self, "key", key)
         object.__setattr__(self, "table", table)
         object.__setattr__(self, "attributes", MappingProxyType(dict(attributes)))
+
+
+def user_problems(user: Entity) -> Iterator[str]:
+    """What is declared of users that only items can have."""
+    for name, attribute in user.attributes.items():
+        if isinstance(attribute, Attribute) and not isinstance(attribute, USER_KINDS):
+            kinds = ", ".join(kind.__name__ for kind in USER_KINDS)
+            yield f"user: the attribute {name!r} is a {type(attribute).__name__}, and users can have {kinds}"

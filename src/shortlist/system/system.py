@@ -7,16 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from shortlist.base.columns import ITEM
 from shortlist.base.durations import microseconds
 from shortlist.base.errors import DeclarationError
-from shortlist.base.suggest import did_you_mean
 from shortlist.system.contracts import Component, Filter, Order, Ranker, Source
-from shortlist.system.entity import Entity
-from shortlist.system.event import CLOCK, Event, Match, Objective
-from shortlist.system.feast import FeastView
-from shortlist.system.features import Automatic, Band, Definition, Feature, Rate
-from shortlist.system.static_features import Context, ItemAttribute, Length
+from shortlist.system.entity import Entity, user_problems
+from shortlist.system.event import Event, Label, Match, Objective
+from shortlist.system.features import Automatic, Definition, attribute_problems
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +44,10 @@ class System:
 
     name: str
     item: Entity
-    sources: Sequence[Source]
-    user: Entity | None = None  # None: nobody in particular asks, as in a search
+    sources: Sequence[Source] = ()  # none: the system predicts for given items
+    user: Entity | None = None  # None: no user, as in a search or where items alone are predicted
     events: Sequence[Event] = ()
-    objectives: Sequence[Objective | Match] = ()
+    objectives: Sequence[Objective | Match | Label] = ()
     rankers: Sequence[Ranker] = ()
     filters: Sequence[Filter] = ()
     order: Sequence[Order] = ()
@@ -82,19 +78,45 @@ class System:
             for part in getattr(self, what):
                 if not isinstance(part, kind):
                     yield f"{what} holds {part!r}, which is no {kind.__name__}"
-        if not self.sources:
-            yield "sources is empty: name at least one, for example Popular()"
+        yield from self._without_sources() if not self.sources else self._with_sources()
         yield from self._strange_objectives()
-        yield from self._strange_features()
+        definitions = [each for each in self.features if isinstance(each, Definition)]
+        for definition in definitions:
+            yield from definition.problems(self)
+        if self.user is not None:
+            yield from user_problems(self.user)
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
             yield from _twice(what, [part.name for part in getattr(self, what)])
-        yield from _twice("features", [each.name for each in self.features if isinstance(each, Feature)])
-        views = [each for each in self.features if isinstance(each, FeastView)]
-        yield from _twice("features", [name for view in views for name in view.names])
+        yield from _twice("features", [name for each in definitions for name in each.column_names])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
         yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
+
+    def _without_sources(self) -> Iterable[str]:
+        """A system that predicts needs rankers and labels for given items, and makes no slates."""
+        if not self.rankers:
+            yield (
+                "sources and rankers are both empty: name a source, for example Popular(), to recommend; or only a "
+                "ranker, for example LogisticRegression(), to predict"
+            )
+        for objective in self.objectives:
+            if isinstance(objective, Match):
+                yield (
+                    f"objective {objective.name!r} is a Match, which is searched for: name a source, for example "
+                    "Visual(on='photo') or BM25(on=('title',)); to predict, use Label or Objective"
+                )
+        for what in ("filters", "order"):
+            if getattr(self, what):
+                yield f"{what} shape slates, and a system without sources makes none: name a source or remove {what}"
+
+    def _with_sources(self) -> Iterable[str]:
+        for objective in self.objectives:
+            if isinstance(objective, Label):
+                yield (
+                    f"objective {objective.name!r} is a Label, which is predicted for given items: remove the "
+                    "sources; to recommend or search, use Objective or Match"
+                )
 
     def _strange_objectives(self) -> Iterable[str]:
         if self.events and self.user is None:
@@ -102,50 +124,29 @@ class System:
         if not self.objectives and (self.events or self.rankers):
             yield (
                 "objectives is empty: say what counts as success, for example Objective('clicked', clicks), "
-                "or Match('same product', by='product') in a system that is asked with items"
+                "Match('same product', by='product') in a search, or Label('spam', pl.col('spam') > 0) to predict it "
+                "of items"
             )
-        if self.objectives and not self.events and not any(isinstance(o, Match) for o in self.objectives):
+        if self.objectives and not self.events and any(isinstance(o, Objective) for o in self.objectives):
             yield "events is empty: declare the events that the objectives are made from"
-        if len({isinstance(objective, Match) for objective in self.objectives}) > 1:
-            yield "objectives are either made from events or from the catalogue (Match), not both"
+        if len({type(objective) for objective in self.objectives}) > 1:
+            yield "objectives are all made from events (Objective), or all Match, or all Label: not of several kinds"
+        if self.user is not None and any(isinstance(objective, Label) for objective in self.objectives):
+            yield "a Label is predicted of items alone: remove user and events, or make objectives from events"
         for objective in self.objectives:
+            what = f"objective {objective.name!r}"
             if isinstance(objective, Match):
-                yield from self._strange_attribute(f"objective {objective.name!r}", objective.by)
+                yield from attribute_problems(what, self.item, "items", objective.by)
+                continue
+            if isinstance(objective, Label):
+                for name in sorted(objective.reads):
+                    yield from attribute_problems(what, self.item, "items", name)
                 continue
             event = objective.event
             if not any(event is each for each in self.events):
-                yield f"objective {objective.name!r} is made from event {event.name!r}, which is not in events"
+                yield f"{what} is made from event {event.name!r}, which is not in events"
             if objective.reads_value and not event.value:
-                yield f"objective {objective.name!r} reads 'value', but event {event.name!r} has no value column"
-
-    def _strange_features(self) -> Iterable[str]:
-        for feature in self.features:
-            if isinstance(feature, Feature):
-                reads = [feature.event, *([feature.over_event] if isinstance(feature, Rate) else [])]
-                for event in reads:
-                    if not any(event is each for each in self.events):
-                        yield f"feature {feature.name!r} reads event {event.name!r}, which is not in events"
-                what = f"feature {feature.name!r}"
-                if feature.owner == "item" and isinstance(feature.per, str):
-                    yield from self._strange_context(what, feature.per)
-                elif feature.owner == "user" and feature.per and feature.per != ITEM:
-                    per = feature.per
-                    yield from self._strange_attribute(what, per.attribute if isinstance(per, Band) else per)
-            elif isinstance(feature, Context):
-                yield from self._strange_context(repr(feature), feature.context)
-            elif isinstance(feature, ItemAttribute | Length):
-                yield from self._strange_attribute(repr(feature), feature.attribute)
-
-    def _strange_context(self, what: str, name: str) -> Iterable[str]:
-        known = [*CLOCK, *self.contexts]
-        if name not in known:
-            yield f"{what}: no event declares the context {name!r}; {did_you_mean(name, known)}"
-
-    def _strange_attribute(self, what: str, name: str) -> Iterable[str]:
-        """Only where the declaration says which attributes there are."""
-        known = self.item.attributes
-        if self.item.table is not None and name not in known:
-            yield f"{what}: items have no attribute {name!r}; {did_you_mean(name, known)}"
+                yield f"{what} reads 'value', but event {event.name!r} has no value column"
 
 
 def _twice(what: str, names: list[str]) -> Iterable[str]:

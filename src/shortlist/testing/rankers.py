@@ -1,4 +1,4 @@
-"""What every ranker promises."""
+"""The contract of rankers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,30 @@ from shortlist.system.contracts import (
     RankerInputs,
     TrainingOptions,
 )
+from shortlist.testing.files import assert_no_pickle
 
 EXAMPLES = 4000
 NAMES = ("signal", "noise", "gaps")
 
 
-def examples(seed: int = 0) -> tuple[Floats, Floats]:
-    """Features and labels: the first feature decides the first objective, the second never happens."""
+def toy_examples(seed: int = 0) -> Examples:
+    """Two objectives: the first depends on the first of three features alone, the second is never reached."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(EXAMPLES, len(NAMES))).astype(np.float32)
     features[rng.random(EXAMPLES) < 0.3, 2] = np.nan
-    happens = rng.random(EXAMPLES) < 1 / (1 + np.exp(-(2 * features[:, 0] - 1)))
-    return features, np.stack([happens, np.zeros(EXAMPLES)], axis=1).astype(np.float32)
+    reached = rng.random(EXAMPLES) < 1 / (1 + np.exp(-(2 * features[:, 0] - 1)))
+    labels = np.stack([reached, np.zeros(EXAMPLES)], axis=1).astype(np.float32)
+    return Examples(_inputs(features), labels, objectives=("reached", "never reached"))
 
 
 def _inputs(features: Floats) -> RankerInputs:
     return RankerInputs.of_matrix(features, NAMES)
+
+
+def _unseen(count: int = EXAMPLES) -> tuple[Floats, Floats]:
+    """Features and labels that the ranker was not trained on."""
+    examples = toy_examples(1)
+    return examples.inputs.numeric[:count], examples.labels[:count]
 
 
 class RankerContract:
@@ -39,19 +47,18 @@ class RankerContract:
     ranker: Ranker
 
     def fitted(self) -> FittedRanker:
-        """The ranker, fitted on the examples."""
-        features, labels = examples()
-        return self.ranker.fit(Examples(_inputs(features), labels), TrainingOptions(seed=1))
+        """The fitted ranker."""
+        return self.ranker.fit(toy_examples(), TrainingOptions(seed=1))
 
     def test_gives_probabilities(self) -> None:
-        features, labels = examples(1)
+        features, labels = _unseen()
         probabilities = self.fitted().predict(_inputs(features))
         assert probabilities.shape == labels.shape
         assert probabilities.dtype == np.float32
         assert ((probabilities >= 0) & (probabilities <= 1)).all()
 
     def test_is_calibrated(self) -> None:
-        features, labels = examples(1)
+        features, labels = _unseen()
         predicted = self.fitted().predict(_inputs(features))[:, 0]
         order = np.argsort(predicted)
         for group in np.array_split(order, 5):
@@ -63,11 +70,11 @@ class RankerContract:
         fitted = self.fitted()
         assert fitted.predict(_inputs(high))[0, 0] - fitted.predict(_inputs(low))[0, 0] > 0.5
 
-    def test_what_never_happens_is_improbable(self) -> None:
-        assert self.fitted().predict(_inputs(examples(1)[0]))[:, 1].max() < 0.01
+    def test_an_objective_that_is_never_reached_is_improbable(self) -> None:
+        assert self.fitted().predict(_inputs(_unseen()[0]))[:, 1].max() < 0.01
 
-    def test_does_not_depend_on_neighbours(self) -> None:
-        features = examples(1)[0][:200]
+    def test_a_probability_does_not_depend_on_the_other_candidates(self) -> None:
+        features = _unseen(200)[0]
         fitted = self.fitted()
         together = fitted.predict(_inputs(features))
         alone = np.concatenate([fitted.predict(_inputs(features[i : i + 1])) for i in range(len(features))])
@@ -75,7 +82,7 @@ class RankerContract:
         assert np.allclose(fitted.predict(_inputs(features[::-1])), together[::-1], atol=1e-6)
 
     def test_contributions_name_the_signal(self) -> None:
-        features = examples(1)[0][:100]
+        features = _unseen(100)[0]
         fitted = self.fitted()
         if not isinstance(fitted, ExplainsPredictions):
             return
@@ -84,7 +91,7 @@ class RankerContract:
         assert np.isfinite(parts).all()
         assert np.abs(parts[:, 0, 0]).mean() > 3 * np.abs(parts[:, 0, 1]).mean()
 
-    def test_missing_values_are_fine(self) -> None:
+    def test_accepts_missing_values(self) -> None:
         probabilities = self.fitted().predict(_inputs(np.full((3, 3), np.nan, np.float32)))
         assert np.isfinite(probabilities).all()
 
@@ -98,15 +105,14 @@ class RankerContract:
     def test_saves_and_loads(self, tmp_path: Path) -> None:
         fitted = self.fitted()
         fitted.save(tmp_path)
-        features = examples(1)[0]
+        features = _unseen()[0]
         assert np.array_equal(
             type(fitted).load(tmp_path).predict(_inputs(features)), fitted.predict(_inputs(features))
         )
-        for file in tmp_path.rglob("*"):
-            assert file.suffix not in {".pkl", ".pickle", ".joblib"}, f"{file.name} is a pickle"
+        assert_no_pickle(tmp_path)
 
     def test_same_seed_same_answer(self) -> None:
-        features = examples(1)[0]
+        features = _unseen()[0]
         assert np.array_equal(
             self.fitted().predict(_inputs(features)), self.fitted().predict(_inputs(features))
         )

@@ -1,6 +1,8 @@
-"""A toy world with a known right answer: people of two tastes, and items of two kinds."""
+"""A toy data set with a known right answer: users of two tastes, and items of two kinds."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -9,14 +11,23 @@ from shortlist.base.columns import DAY
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Ragged
+from shortlist.base.types import AnyArray
 from shortlist.system.contracts import TrainingData
 
-ITEMS = 40  # the first half is of one kind, the second of the other
-PEOPLE = 120
+ITEMS = 40  # the first half is red, the second blue
+USERS = 120
+NEW_ITEMS = 5  # in the catalogue that grew
+
+
+def toy_data(histories: Histories | None = None, items: Items | None = None) -> TrainingData:
+    """What components are fitted on: ``toy_histories()`` over ``toy_items()``, or others in their place."""
+    return TrainingData(
+        toy_histories() if histories is None else histories, toy_items() if items is None else items
+    )
 
 
 def toy_items() -> Items:
-    """Forty items with tags, a number, a category, a title and a moment; some are unknown."""
+    """Forty items with tags, a number, a category, a title and a time; some values are missing."""
     positions = np.arange(ITEMS)
     kind = np.where(positions < ITEMS // 2, "red", "blue")
     return Items(
@@ -33,8 +44,23 @@ def toy_items() -> Items:
     )
 
 
-def toy_histories(seed: int = 0, rows: int = PEOPLE) -> Histories:
-    """Each row does 4 to 12 things, nine in ten of its own kind: even rows of the first, odd of the second."""
+def toy_new_items() -> pl.DataFrame:
+    """Rows that are appended to the catalogue while it serves: unseen words, a huge number, missing values."""
+    return pl.DataFrame(
+        {
+            "item": [f"new{n}" for n in range(NEW_ITEMS)],
+            "title": ["Item of novelty", None, "Item 1", "", "Neuheit"],
+            "colours": [["ultraviolet"], ["red", "infrared"], [], None, ["blue"]],
+            "brand": ["brand 99", None, "brand 0", "brand 1", "brand 99"],
+            "price": [1e12, None, 0.0, 7.0, -1.0],
+            "released": [None, 100 * DAY, 0, 61 * DAY, 5 * DAY],
+        },
+        schema=toy_items().table.schema,
+    )
+
+
+def toy_histories(seed: int = 0, rows: int = USERS) -> Histories:
+    """Each row has 4 to 12 events, nine in ten with its own kind of item: even rows red, odd rows blue."""
     rng = np.random.default_rng(seed)
     items, at, value = [], [], []
     for row in range(rows):
@@ -49,24 +75,36 @@ def toy_histories(seed: int = 0, rows: int = PEOPLE) -> Histories:
 
 
 def toy_queries(seed: int = 1, rows: int = 12) -> Queries:
-    """Some rows as queries, and among them one without a history."""
+    """Queries with histories like those of training; one in the middle has none."""
     histories = toy_histories(seed, rows)
-    lengths = np.arange(rows) != rows // 2
-    return Queries(histories.where(np.repeat(lengths, histories.lengths)), np.full(rows, 61 * DAY))
+    keep = np.arange(rows) != rows // 2
+    return Queries(histories.where(np.repeat(keep, histories.lengths)), np.full(rows, 61 * DAY))
 
 
-def everything(queries: Queries) -> Allowed:
-    """Nothing is forbidden."""
-    return Allowed(np.ones(ITEMS, bool), Ragged.from_lists([[]] * len(queries)))
+def with_new_events(queries: Queries) -> Queries:
+    """The same queries after one more event each, with one of the items of ``toy_new_items``."""
+    old = queries.histories
+    ends = old.offsets[1:]
 
+    def appended(column: AnyArray, values: AnyArray | float) -> AnyArray:
+        return np.insert(column, ends, values)
 
-def restricted(queries: Queries) -> Allowed:
-    """Every third item is forbidden to everybody, and each row's own history to that row."""
-    return Allowed(np.arange(ITEMS) % 3 > 0, Ragged(queries.histories.offsets, queries.histories.items))
-
-
-def toy_data(histories: Histories | None = None, items: Items | None = None) -> TrainingData:
-    """What components are fitted on: the toy world, or parts of your own."""
-    return TrainingData(
-        toy_histories() if histories is None else histories, toy_items() if items is None else items
+    histories = replace(
+        old,
+        offsets=old.offsets + np.arange(len(old.offsets)),
+        items=appended(old.items, ITEMS + np.arange(len(old)) % NEW_ITEMS).astype(np.int32),
+        at=appended(old.at, queries.at - 1),
+        event=appended(old.event, 0),
+        value=appended(old.value, 5.0),
     )
+    return replace(queries, histories=histories)
+
+
+def everything(queries: Queries, items: int = ITEMS) -> Allowed:
+    """All items are allowed for every query."""
+    return Allowed(np.ones(items, bool), Ragged.from_lists([[]] * len(queries)))
+
+
+def restricted(queries: Queries, items: int = ITEMS) -> Allowed:
+    """Every third item is allowed to no query, and each row's own history not to that row."""
+    return Allowed(np.arange(items) % 3 > 0, Ragged(queries.histories.offsets, queries.histories.items))

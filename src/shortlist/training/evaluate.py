@@ -1,14 +1,8 @@
-"""Learn on the older part of a log, replay the newer part through the pipeline, compare, and choose."""
+"""Fit on the older part of a log, replay the newer part through the pipeline, compare, and choose."""
 
 from __future__ import annotations
 
-import platform
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from os import cpu_count
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,191 +11,185 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Ragged, Retrieved
 from shortlist.base.types import Mask
-from shortlist.evaluation.evaluated_model import EvaluatedModel
-from shortlist.evaluation.evaluation import Evaluation, Sizes, Slice
-from shortlist.evaluation.replay import EvaluationSet, ceilings, evaluation_set, latency, replay
-from shortlist.evaluation.scoring import Scoring, score
+from shortlist.base.users import NO_USERS, Users
+from shortlist.evaluation.evaluated_model import EvaluatedModel, Kind
+from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, Sizes, Slice
+from shortlist.evaluation.replay import (
+    WARM_UP,
+    EvaluationSet,
+    evaluation_set,
+    latency,
+    recall_ceilings,
+    replay,
+    replay_whole,
+)
 from shortlist.evaluation.select import choose
+from shortlist.evaluation.summary import summary
 from shortlist.evaluation.variety import variety
-from shortlist.evaluation.verdict import verdict
-from shortlist.features.words import named
+from shortlist.features.schema import attributes_of
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.popular import Popular
-from shortlist.system.contracts import TrainingData, TrainingOptions
+from shortlist.system.contracts import Examples, TrainingData, TrainingOptions
 from shortlist.system.system import System
-from shortlist.training.fit import Tell, Trained, build_examples, fit
+from shortlist.training.evaluate_predictions import evaluate_predictions
+from shortlist.training.fit import Trained, fit_data, ranker_examples
+from shortlist.training.run import TrainingRun
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
+from shortlist.training.trial import Trial, machine, model_size, scores
 
 BASELINE = "popularity"
-FEW = 10  # events: people with no more are new
-HEAVY = 0.9  # quantile of history lengths above which people are heavy users
-
-
-@dataclass(frozen=True)
-class Trial:
-    """An evaluation with what it was made from."""
-
-    evaluation: Evaluation
-    trained: Trained
-    evaluation_set: EvaluationSet
-    task: TrainTestTask
+FUSED = "all sources, fused"  # the pipeline of a system without rankers
+FEW_EVENTS = 10  # users and items with no more are new
+HEAVY = 0.9  # quantile of history lengths above which users are heavy
+REQUESTS = 200  # whose latency is measured, of each model
 
 
 def evaluate(
     system: System,
     items: Items,
     histories: Histories,
-    tell: Tell = lambda _: None,
+    *,
+    users: Users = NO_USERS,
     contexts: Contexts = NO_CONTEXTS,
+    run: TrainingRun | None = None,
 ) -> Trial:
-    """Compare popularity, every source alone, and the pipeline with each ranker; choose one to serve.
+    """Compare a baseline, every source alone, and the pipeline with each ranker; choose one to serve.
 
-    Raises DataError where there is nothing to learn from or to evaluate on.
+    A system without sources is evaluated by its predictions. Raises DataError where there is nothing to fit or to
+    evaluate on.
     """
-    learned = train_test_task(system, items, histories)
-    trained = fit(system, learned.items, learned.histories, tell, contexts)
-    questions = evaluation_set(trained.retrieval, learned.queries, learned.right)
-    models = []
-    found: dict[str, Retrieved] = {}
-    for model, fitted in _lineup(system, trained, learned):
-        pipeline = fitted.as_of(histories)  # as a server would have it, which follows what happens
-        tell(f"replaying {model.name}")
-        found[model.name] = replay(pipeline, questions)
-        judged = _judged(system, model, found[model.name], pipeline, questions, learned)
-        models.append(replace(judged, latency=latency(fitted, questions), size_bytes=_size(pipeline)))
+    run = run or TrainingRun()
+    data = TrainingData(histories, items, users, system.objectives, contexts)
+    return (evaluate_lists if system.sources else evaluate_predictions)(system, data, run)
+
+
+def evaluate_lists(system: System, data: TrainingData, run: TrainingRun) -> Trial:
+    """Evaluate the lists that are returned to queries."""
+    task = train_test_task(system, data)
+    trained = fit_data(system, task.data, run, "evaluation", validate=True)
+    evaluated_on = evaluation_set(trained.retrieval, task.queries, task.positives)
+    lists, ceilings = _replayed(system, trained, evaluated_on, task, run)
+    models = _measured(system, trained, evaluated_on, task, lists, run)
     if system.rankers:
-        models = _with_scoring(system, models, trained, learned)
+        examples = ranker_examples(system, data, run)  # those on which the release's ranker will be fitted
+        models = [_scored(system, model, trained, examples) for model in models]
     finalists = [each for each in models if each.kind == "pipeline"]
     choice = choose(finalists, system.requirements, seed=system.seed)
-    tell("measuring retrieval")
     evaluation = Evaluation(
         system=system.name,
-        split=learned.how,
-        sizes=Sizes(len(histories), len(items), len(histories.items), len(questions.askers)),
+        split=task.description,
+        sizes=Sizes(len(data.histories), len(data.items), len(data.histories.items), len(evaluated_on)),
         models=tuple(models),
-        verdict=verdict(models, choice.name, seed=system.seed),
+        summary=summary(models, choice.name, seed=system.seed),
+        task="search" if evaluated_on.queries.search is not None else "recommendation",
         choice=choice,
-        ceilings=tuple(ceilings(trained.retrieval, questions)),
-        slices=_slices(models, found, questions, learned),
-        measured=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {cpu_count()} cores ({platform.machine()})",
+        recall_ceilings=tuple(ceilings),
+        slices=_slices(models, lists, evaluated_on, task),
+        measured=machine(),
     )
-    return Trial(evaluation, trained, questions, learned)
+    return Trial(evaluation, trained, evaluated_on, task)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    name: str
-    kind: Literal["baseline", "source", "pipeline"]
-    training_seconds: float | None
-    complexity: int
-    interpretability: str
-
-
-def _lineup(system: System, trained: Trained, learned: TrainTestTask) -> list[tuple[_Entry, Pipeline]]:
-    """Everyone who competes, simplest first."""
-    bare = replace(trained.retrieval, order=())
-    line = []
+def _pipelines(system: System, trained: Trained, task: TrainTestTask) -> dict[str, Pipeline]:
+    """Every model that is compared, simplest first, as it would serve."""
+    retrieval = replace(trained.retrieval, order=())
+    pipelines = {}
     if system.events:
-        counted = Popular().fit(TrainingData(learned.histories, bare.items), TrainingOptions())
-        baseline = replace(bare, sources=(SourceSlot(BASELINE, 200, counted),))
-        line.append((_Entry(BASELINE, "baseline", None, 0, "counts"), baseline))
-    for source in bare.sources:
-        entry = _Entry(source.name, "source", trained.seconds[source.name], 0, "neighbours")
-        line.append((entry, replace(bare, sources=(source,))))
-    sources = sum(trained.seconds[source.name] for source in bare.sources)
-    if not system.rankers:
-        line.append((_Entry("all sources, fused", "pipeline", sources, 0, "coefficients"), trained.retrieval))
-    for ranker in system.rankers:
-        seconds = sources + trained.seconds[ranker.name]
-        entry = _Entry(ranker.name, "pipeline", seconds, ranker.complexity, ranker.interpretability)
-        line.append((entry, trained.rankers[ranker.name]))
-    return line
+        popular = Popular().fit(TrainingData(task.data.histories, retrieval.items), TrainingOptions())
+        pipelines[BASELINE] = replace(retrieval, sources=(SourceSlot(BASELINE, 200, popular),))
+    pipelines |= {slot.name: replace(retrieval, sources=(slot,)) for slot in retrieval.sources}
+    return pipelines | (dict(trained.rankers) if system.rankers else {FUSED: trained.retrieval})
 
 
-def _judged(
+def _replayed(
+    system: System, trained: Trained, evaluated_on: EvaluationSet, task: TrainTestTask, run: TrainingRun
+) -> tuple[dict[str, Retrieved], list[RecallCeiling]]:
+    """The lists of every model, and the recall of retrieval."""
+    past = trained.retrieval.as_of(task.log)  # as a server would have it, which follows what happens
+    rankers = {name: pipeline.ranker for name, pipeline in trained.rankers.items()} or {FUSED: None}
+    with run.progress.step("replaying all models", len(evaluated_on), "queries") as step:
+        replayed = replay(past, rankers, evaluated_on, step)
+        lists = {**replayed.sources, **replayed.rankers}
+        if system.events:
+            lists[BASELINE] = replay_whole(_pipelines(system, trained, task)[BASELINE], evaluated_on)
+    return lists, recall_ceilings(replayed, evaluated_on.truth)
+
+
+def _measured(
     system: System,
-    entry: _Entry,
-    found: Retrieved,
-    pipeline: Pipeline,
-    questions: EvaluationSet,
-    learned: TrainTestTask,
-) -> EvaluatedModel:
-    counts = np.bincount(learned.histories.items, minlength=len(pipeline.items))
-    words = named(pipeline.items, "words")
-    tags = next((pipeline.items.table[name] for name in words if name != "title"), None)
-    return replace(
-        EvaluatedModel.of(entry.name, entry.kind, found, questions.truth, seed=system.seed),
-        variety=variety(found, len(questions.askers), counts, tags),
-        training_seconds=entry.training_seconds,
-        complexity=entry.complexity,
-        interpretability=entry.interpretability,
-    )
-
-
-def _size(pipeline: Pipeline) -> int:
-    """Bytes of the models on disk."""
-    with TemporaryDirectory() as scratch:
-        models = [*(source.fitted for source in pipeline.sources), pipeline.ranker]
-        for place, model in enumerate(models):
-            if model is not None:
-                folder = Path(scratch) / str(place)
-                folder.mkdir()
-                model.save(folder)
-        return sum(file.stat().st_size for file in Path(scratch).rglob("*") if file.is_file())
-
-
-def _with_scoring(
-    system: System, models: list[EvaluatedModel], trained: Trained, learned: TrainTestTask
+    trained: Trained,
+    evaluated_on: EvaluationSet,
+    task: TrainTestTask,
+    lists: dict[str, Retrieved],
+    run: TrainingRun,
 ) -> list[EvaluatedModel]:
-    """Judge each ranker's probabilities on the candidates of the newer part."""
-    examples = build_examples(system, trained.retrieval.as_of(learned.log), learned)
-    judged = []
-    for model in models:
-        if model.kind == "pipeline":
-            ranker = trained.rankers[model.name].ranker
-            assert ranker is not None
-            probabilities = ranker.predict(examples.inputs)
-            scoring: dict[str, Scoring] = {
-                objective.name: score(
-                    probabilities[:, o],
-                    examples.labels[:, o],
-                    threshold=float(examples.labels[:, o].mean()) or 0.5,
+    """Each model with the metrics of its lists, and what it costs."""
+    counts = np.bincount(task.data.histories.items, minlength=len(task.data.items))
+    words = [name for name in attributes_of(task.data.items.table, "words") if name != "title"]
+    tags = task.data.items.table[words[0]] if words else None
+    pipelines, declared = _pipelines(system, trained, task), {each.name: each for each in system.rankers}
+    sources = sum(trained.seconds[slot.name] for slot in trained.retrieval.sources)
+    models = []
+    total = len(pipelines) * (WARM_UP + REQUESTS)
+    with run.progress.step("measuring latency", total, "requests") as step:
+        for name, pipeline in pipelines.items():
+            ranker = declared.get(name)
+            kind: Kind = "pipeline" if ranker or name == FUSED else "source"
+            kind = "baseline" if name == BASELINE else kind
+            own = trained.seconds.get(name, 0.0)
+            models.append(
+                replace(
+                    EvaluatedModel.of(name, kind, lists[name], evaluated_on.truth, seed=system.seed),
+                    variety=variety(lists[name], len(evaluated_on), counts, tags),
+                    latency=latency(pipeline, evaluated_on, step, REQUESTS),
+                    size_bytes=model_size(pipeline),
+                    training_seconds=None if kind == "baseline" else own + sources * (kind == "pipeline"),
+                    complexity=ranker.complexity if ranker else 0,
+                    interpretability=ranker.interpretability if ranker else _INTERPRETABILITY[kind],
                 )
-                for o, objective in enumerate(system.objectives)
-            }
-            judged.append(replace(model, scoring=scoring))
-        else:
-            judged.append(model)
-    return judged
+            )
+    return models
+
+
+_INTERPRETABILITY = {"baseline": "counts", "source": "neighbours", "pipeline": "coefficients"}
+
+
+def _scored(system: System, model: EvaluatedModel, trained: Trained, examples: Examples) -> EvaluatedModel:
+    """The model with the quality of its ranker's probabilities on the candidates of the newer part."""
+    if model.name not in trained.rankers:
+        return model
+    ranker = trained.rankers[model.name].ranker
+    assert ranker is not None
+    probabilities = ranker.predict(examples.inputs)
+    return replace(model, scoring=scores(system, probabilities, examples.labels))
 
 
 def _slices(
     models: list[EvaluatedModel],
-    found: dict[str, Retrieved],
-    questions: EvaluationSet,
-    learned: TrainTestTask,
+    lists: dict[str, Retrieved],
+    evaluated_on: EvaluationSet,
+    task: TrainTestTask,
 ) -> tuple[Slice, ...]:
-    """How new and heavy users are served, and how new items are found; nothing where no people ask."""
-    if questions.queries.search is not None:
+    """The quality for new and heavy users, and on new items; nothing where no users query."""
+    if evaluated_on.queries.search is not None:
         return ()
-    lengths = questions.queries.histories.lengths
-    heavy = lengths > np.quantile(lengths, HEAVY)
-    fresh = np.bincount(learned.histories.items, minlength=len(learned.items)) <= FEW
-    new_truth = _only(questions.truth, fresh)
-    everybody = np.ones(len(lengths), bool)
-    new_items = (
-        [EvaluatedModel.of(each.name, each.kind, found[each.name], new_truth) for each in models]
-        if len(new_truth.items)
-        else []
-    )
+    lengths = evaluated_on.queries.histories.lengths
     slices = [
-        Slice.of("new users", f"at most {FEW} events before they asked", models, lengths <= FEW),
-        Slice.of("heavy users", "the tenth with the longest histories", models, heavy),
+        Slice.of("new users", f"at most {FEW_EVENTS} events before the query", models, lengths <= FEW_EVENTS),
+        Slice.of(
+            "heavy users",
+            "the tenth with the longest histories",
+            models,
+            lengths > np.quantile(lengths, HEAVY),
+        ),
     ]
-    if new_items:
-        meaning = f"only items with at most {FEW} events in training count as right"
-        slices.append(Slice.of("new items", meaning, new_items, everybody))
+    new = np.bincount(task.data.histories.items, minlength=len(task.data.items)) <= FEW_EVENTS
+    truth = _only(evaluated_on.truth, new)
+    if len(truth.items):
+        on_new = [EvaluatedModel.of(each.name, each.kind, lists[each.name], truth) for each in models]
+        meaning = f"only items with at most {FEW_EVENTS} events in training count as relevant"
+        slices.append(Slice.of("new items", meaning, on_new, np.ones(len(lengths), bool)))
     return tuple(slices)
 
 

@@ -1,14 +1,16 @@
-"""Learn a pipeline: sources first, then rankers on what those sources retrieve.
+"""Fit a pipeline: sources first, then rankers on what those sources retrieve.
 
-A ranker's examples are made by the pipeline's own retrieval at an earlier moment: sources learn from each
-history up to there, propose candidates as they would have done then, and what came after says which of
-them were right. Then the sources learn again, from everything.
+A ranker's examples are made by the pipeline's own retrieval at an earlier moment: sources are fitted on each
+history up to there, propose candidates as they would have done then, and what came after labels them. Then the
+sources are fitted again, on everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -17,141 +19,144 @@ from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.queries import Candidates
 from shortlist.base.threads import one_thread
-from shortlist.base.types import Floats
+from shortlist.base.types import Positions
+from shortlist.base.users import NO_USERS, Users
 from shortlist.features.features import Features
-from shortlist.pipeline.path import hydrate
-from shortlist.pipeline.pipeline import QUERY_BLOCK, Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.source_slot import SourceSlot
-from shortlist.system.contracts import Examples, RankerInputs, TrainingData, TrainingOptions
+from shortlist.system.contracts import Examples, FittedSource, Source, TrainingData, TrainingOptions
 from shortlist.system.system import System
+from shortlist.training.examples import build_examples
+from shortlist.training.fitted_cache import key_of
+from shortlist.training.prediction import prediction_examples, prediction_rows
+from shortlist.training.run import TrainingRun
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
 
-EXAMPLES = 2_000_000  # rows a ranker learns from at most; more people than that needs are sampled
-
-Tell = Callable[[str], None]  # hears what is being done, for progress
+MULTITHREADED = (
+    5_000_000  # events from which numeric libraries may use all cores in a fit; below, starting and
+)
+# waiting for threads costs more CPU than they save (100 thousand ratings: 7.8 s on two cores, 3.2 s on one)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What was learned: one pipeline without a ranker, and one fitted ranker per declared ranker."""
+    """What was fitted: one pipeline without a ranker, and one with each declared ranker."""
 
     retrieval: Pipeline
     rankers: Mapping[str, Pipeline]  # ranker's name -> the whole pipeline with it
     seconds: Mapping[str, float]  # component's name -> training time
-    examples: int  # rows the rankers learned from
+    examples: int  # rows the rankers were fitted on
 
 
 def fit(
     system: System,
     items: Items,
     histories: Histories,
-    tell: Tell = lambda _: None,
+    *,
+    users: Users = NO_USERS,
     contexts: Contexts = NO_CONTEXTS,
+    run: TrainingRun | None = None,
 ) -> Trained:
-    """Learn everything that ``system`` declares from ``histories`` (one row per user).
+    """Fit everything that ``system`` declares on ``histories`` (one row per user).
 
-    ``contexts`` has the words that the codes in ``histories.context`` stand for. Raises DataError where
-    nothing can be learned.
+    ``contexts`` are the vocabularies of ``histories.context``. Raises DataError where nothing can be learned.
     """
-    seconds: dict[str, float] = {}
-    examples: Examples | None = None
-    if system.rankers:
-        learned = train_test_task(system, items, histories)
-        early = fit_sources(system, learned.items, learned.histories, seconds, tell, contexts)
-        tell("building examples")
-        examples = build_examples(system, early.as_of(histories), learned)
-    elif system.events and not len(histories.items):
+    data = TrainingData(histories, items, users, system.objectives, contexts)
+    return fit_data(system, data, run or TrainingRun(), "the pipeline")
+
+
+def fit_data(
+    system: System, data: TrainingData, run: TrainingRun, purpose: str, *, validate: bool = False
+) -> Trained:
+    """Fit everything on ``data``; ``purpose`` says in progress what for, ``validate`` see `ranker_examples`."""
+    if system.events and not len(data.histories.items):
         raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
-    retrieval = fit_sources(system, items, histories, seconds, tell, contexts)
+    if not system.sources:
+        pipeline = fit_sources(system, data, run, purpose)
+        rows = prediction_rows(system, data)
+        return fit_rankers(system, pipeline, prediction_examples(system, pipeline, data, rows, run), run)
+    examples = ranker_examples(system, data, run, validate=validate) if system.rankers else None
+    return fit_rankers(system, fit_sources(system, data, run, purpose), examples, run)
+
+
+def fit_rankers(system: System, retrieval: Pipeline, examples: Examples | None, run: TrainingRun) -> Trained:
+    """``retrieval`` with each declared ranker, fitted on ``examples``."""
+    if examples is None:
+        return Trained(retrieval, {}, dict(run.seconds), 0)
     rankers = {}
     for ranker in system.rankers:
-        assert examples is not None
-        tell(f"learning {ranker.name}")
         start = perf_counter()
-        fitted = ranker.fit(examples, TrainingOptions(seed=system.seed))
-        seconds[ranker.name] = perf_counter() - start
-        rankers[ranker.name] = replace(retrieval, ranker=fitted)
-    return Trained(retrieval, rankers, seconds, len(examples) if examples else 0)
+        with run.progress.step(f"fitting {ranker.name} on {len(examples):,} examples"), one_thread():
+            rankers[ranker.name] = replace(retrieval, ranker=ranker.fit(examples, run.options))
+        run.seconds[ranker.name] = perf_counter() - start
+    return Trained(retrieval, rankers, dict(run.seconds), len(examples))
+
+
+def ranker_examples(
+    system: System, data: TrainingData, run: TrainingRun, *, validate: bool = False
+) -> Examples:
+    """The examples that the newer part of ``data`` gives; the same data gives the same ones, built once in a run.
+
+    With ``validate`` the sources that retrieve them have the newer part as their validation part. Only inside an
+    evaluation: its own sources are fitted on the same older part as those that make the release's examples, and must
+    not read the newer part, which is what they are evaluated on.
+    """
+    parts = (system.sources, system.features, system.filters, system.events, system.objectives, system.seed)
+
+    def build() -> Examples:
+        task = train_test_task(system, data)
+        older = replace(task.data, validation=task.next_events) if validate else task.data
+        return examples_of(system, fit_sources(system, older, run, "examples for the rankers"), task, run)
+
+    return run.cache.examples(key_of(parts, data, validate), build)
+
+
+def examples_of(system: System, pipeline: Pipeline, task: TrainTestTask, run: TrainingRun) -> Examples:
+    """What ``pipeline`` retrieves for the rows of ``task``, as of their moments."""
+    with run.progress.step("building examples for the rankers", len(task), "users") as step:
+        return build_examples(system, pipeline.as_of(task.log), task, step)
 
 
 def fit_sources(
-    system: System,
-    items: Items,
-    histories: Histories,
-    seconds: dict[str, float],
-    tell: Tell = lambda _: None,
-    contexts: Contexts = NO_CONTEXTS,
+    system: System, data: TrainingData, run: TrainingRun | None = None, purpose: str = "the pipeline"
 ) -> Pipeline:
-    """A pipeline without a ranker. Adds each source's training time to ``seconds``."""
-    data = TrainingData(histories, items, objectives=system.objectives, contexts=contexts)
-    options, placed = TrainingOptions(seed=system.seed), []
+    """A pipeline without a ranker; sources that this run has fitted on the same data are taken from its cache."""
+    run = run or TrainingRun()
+    options = replace(run.options, seed=system.seed)
+    key = key_of(data)
+    which = ""
+    if system.sources and not run.cache.has_sources(system.sources, key, options):
+        which = run.next_fit(purpose)
+    slots = []
     for source in system.sources:
-        tell(f"learning {source.name}")
-        start = perf_counter()
-        placed.append(SourceSlot(source.name, source.quota, source.fit(data, options)))
-        seconds[source.name] = perf_counter() - start
+        timed = run.cache.source(source, key, options, partial(_fit_source, source, data, options, which))
+        run.seconds[source.name] = timed.seconds
+        slots.append(SourceSlot(source.name, source.quota, timed.result))
     return Pipeline(
-        items=items,
+        items=data.items,
         events=tuple(event.name for event in system.events),
         objectives=tuple(objective.name for objective in system.objectives),
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
-        sources=tuple(placed),
-        popular=most_popular(histories, items),
-        features=Features.fit(system, items, histories, contexts),
-        filters=tuple(each.fit(items) for each in system.filters),
-        order=tuple(each.fit(items) for each in system.order),
+        sources=tuple(slots),
+        popular=most_popular(data.histories, data.items),
+        features=Features.fit(system, data),
+        filters=tuple(each.fit(data.items) for each in system.filters),
+        order=tuple(each.fit(data.items) for each in system.order),
     )
 
 
-def most_popular(histories: Histories, items: Items) -> np.ndarray:
+def _fit_source(source: Source, data: TrainingData, options: TrainingOptions, which: str) -> FittedSource:
+    events = len(data.histories.items)
+    amount = f"{events:,} events" if events else f"{len(data.items):,} items"
+    with ExitStack() as stack:
+        stack.enter_context(options.progress.step(f"fitting {source.name} on {amount} {which}"))
+        if events < MULTITHREADED:
+            stack.enter_context(one_thread())
+        return source.fit(data, options)
+
+
+def most_popular(histories: Histories, items: Items) -> Positions:
     """Every item, the one with the most events first."""
     counts = np.bincount(histories.items, minlength=len(items))
     return np.argsort(-counts, kind="stable").astype(np.int32)
-
-
-def build_examples(system: System, pipeline: Pipeline, learned: TrainTestTask) -> Examples:
-    """What rankers learn from.
-
-    One example for each candidate that ``pipeline`` retrieves for a row of ``learned`` for which anything
-    turned out right; rows are sampled by the System's seed where that gives more than EXAMPLES.
-    """
-    right = learned.right
-    askers = np.flatnonzero(np.diff(right.offsets) > 0)
-    if not len(askers):
-        raise DataError(
-            "no objective is ever reached in the newer part of the log: there is nothing to rank by"
-        )
-    most = max(1, EXAMPLES // sum(source.quota for source in pipeline.sources))
-    askers = np.sort(np.random.default_rng(system.seed).permutation(askers)[:most])
-    count = np.int64(len(pipeline.items))
-    keys = right.rows * count + right.items
-    numeric, groups, items, targets = [], [], [], []
-    with one_thread():
-        for first in range(0, len(askers), QUERY_BLOCK):
-            rows = askers[first : first + QUERY_BLOCK]
-            queries = learned.queries(rows)
-            state = pipeline.run_until(queries, 1, until=hydrate)
-            inputs = pipeline.features(queries, state.candidates)
-            numeric.append(inputs.numeric)
-            groups.append(inputs.rows + first)
-            items.append(inputs.items)
-            targets.append(_targets(state.candidates, rows, keys, learned.achieved, count))
-    columns = (
-        np.concatenate(numeric),
-        pipeline.features.names,
-        np.concatenate(groups),
-        np.concatenate(items),
-    )
-    objectives = tuple(objective.name for objective in system.objectives)
-    return Examples(RankerInputs(*columns), np.concatenate(targets), objectives)
-
-
-def _targets(
-    candidates: Candidates, rows: np.ndarray, keys: np.ndarray, achieved: np.ndarray, count: np.int64
-) -> Floats:
-    """1 where the asker reached the objective with the candidate."""
-    wanted = rows[candidates.rows] * count + candidates.items
-    columns = [np.isin(wanted, keys[objective]) for objective in achieved.T]
-    return np.stack(columns, axis=1).astype(np.float32)

@@ -1,127 +1,134 @@
-"""What is learned from, who asks afterwards, and what turned out to be right: for training and for evaluation.
+"""Splits for retrieval: what sources are fitted on, who queries afterwards, and what is relevant to each query.
 
-People ask at a moment, and right is what they went on to do. Items that ask for their like are held out with
-their pictures, and right is what matches them among the rest.
+Users query at a moment, and relevant is what they went on to choose. In a system without users, items that are
+held out query with their pictures, and relevant is what matches them among the rest.
+
+A split is a function of its data and the System's seed, so an equal log always gives an equal task.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Queries, Ragged, SearchQuery
 from shortlist.base.types import AnyArray, Mask
 from shortlist.data.dataset import labels
 from shortlist.data.splits import Split, by_time
+from shortlist.system.contracts import TrainingData
 from shortlist.system.event import Match
 from shortlist.system.system import System
 
 HELD_OUT = 0.15  # of the items with pictures
-MOST = 1000  # items that ask
+MAX_HELD_OUT = 1000  # items
 
 
 @dataclass(frozen=True)
 class TrainTestTask:
-    """One row for each asker."""
+    """One row for each possible query."""
 
-    items: Items  # what is learned from
-    histories: Histories  # what is learned from; a row each, or none where items ask
-    log: Histories  # what readers of past moments may look at
+    data: TrainingData  # what is fitted on: the older part, or the items that are not held out
+    log: Histories  # what features of past moments are read from
     queries: Callable[[AnyArray], Queries]  # of the given rows
-    right: Ragged  # the items that fulfil an objective for each row
-    achieved: Mask  # bool[entries of right, objectives], which ones
-    name: Callable[[int], str]  # of a row's asker, for people
-    how: str  # in a sentence
+    positives: Ragged  # the items that fulfil an objective for each row
+    labels: Mask  # bool[entries of positives, objectives], which ones
+    name: Callable[[int], str]  # of a row's user or item, for reports
+    description: str  # the split in a sentence
+    next_events: Histories | None = None  # what the rows did after the split; None: rows are no users
 
     def __len__(self) -> int:
-        return len(self.right.offsets) - 1
+        return len(self.positives.offsets) - 1
 
 
-def train_test_task(system: System, items: Items, histories: Histories) -> TrainTestTask:
-    """The newer part of the log against the older, or items held out against the rest.
+def train_test_task(system: System, data: TrainingData) -> TrainTestTask:
+    """The newer part of the log against the older, or held-out items against the rest.
 
-    Raises DataError where nobody is left to ask, or nothing is right.
+    Raises DataError where there is no query, or nothing relevant to one.
     """
     if any(isinstance(objective, Match) for objective in system.objectives):
-        return of_items(system, items, histories)
-    if not len(histories.items):
+        return of_items(system, data)
+    if not len(data.histories.items):
         raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
-    return of_people(system, items, histories, by_time(histories))
+    return of_users(system, data, by_time(data.histories))
 
 
-def of_people(system: System, items: Items, histories: Histories, split: Split) -> TrainTestTask:
-    """The newer part of ``split`` against its older part; ``histories`` are both."""
-    achieved = labels(system, split.test)
-    positive: Mask = np.logical_or.reduce(achieved, axis=1)
-    right = split.test.where(positive)
-    users = histories.users
+def of_users(system: System, data: TrainingData, split: Split) -> TrainTestTask:
+    """The newer part of ``split`` against its older part; ``data.histories`` are both."""
+    fulfilled = labels(system, split.test)
+    positive: Mask = np.logical_or.reduce(fulfilled, axis=1)
+    relevant = split.test.where(positive)
+    users = data.histories.users
     return TrainTestTask(
-        items=items,
-        histories=split.train,
-        log=histories,
+        data=data.with_histories(split.train),
+        log=data.histories,
         queries=split.queries,
-        right=Ragged(right.offsets, right.items),
-        achieved=achieved[positive],
+        positives=Ragged(relevant.offsets, relevant.items),
+        labels=fulfilled[positive],
         name=lambda row: f"user {users[row]}" if users is not None else f"user {row}",
-        how=split.how,
+        description=split.how,
+        next_events=split.test,
     )
 
 
-def of_items(system: System, items: Items, histories: Histories) -> TrainTestTask:
+def of_items(system: System, data: TrainingData) -> TrainTestTask:
     """Items held out with their pictures against the rest."""
+    items, histories = data.items, data.histories
     rng = np.random.default_rng(system.seed)
-    pictured = np.flatnonzero(items.pictured)
-    many = min(MOST, round(len(pictured) * HELD_OUT))
-    askers = np.sort(rng.permutation(pictured)[:many]).astype(np.int32)
+    with_picture = np.flatnonzero(items.pictured)
+    count = min(MAX_HELD_OUT, round(len(with_picture) * HELD_OUT))
+    held_out = np.sort(rng.permutation(with_picture)[:count]).astype(np.int32)
     rest = np.ones(len(items), bool)
-    rest[askers] = False
-    pairs = [_matching(items, objective.by, askers, rest) for objective in system.objectives]  # type: ignore[union-attr]
-    right, achieved = _joined(pairs, len(askers), len(items))
-    if not len(right.items):
+    rest[held_out] = False
+    matches = [objective for objective in system.objectives if isinstance(objective, Match)]
+    pairs = [_matching(data, objective.by, held_out, rest) for objective in matches]
+    positives, fulfilled = _joined(pairs, len(held_out), len(items))
+    if not len(positives.items):
         raise DataError(
-            f"of {len(pictured):,} items with pictures, {many:,} were held out to ask, and none of them matches "
-            "another: there is nothing to learn from"
+            f"of {len(with_picture):,} items with pictures, {count:,} were held out to query with, and none of them "
+            "matches another: there is nothing to learn from"
         )
 
     def queries(rows: AnyArray) -> Queries:
-        some = askers[rows]
-        asked = SearchQuery.from_parts(pictures=[items.picture(int(item)) for item in some])
-        return Queries(Histories.empty(len(some)), np.full(len(some), histories.end), search=asked)
+        some = held_out[rows]
+        search = SearchQuery.from_parts(pictures=[items.picture(int(item)) for item in some])
+        return Queries(Histories.empty(len(some)), np.full(len(some), histories.end), search=search)
 
     return TrainTestTask(
-        items=items.without_pictures(askers),
-        histories=histories,
+        data=replace(data, items=items.without_pictures(held_out)),
         log=histories,
         queries=queries,
-        right=right,
-        achieved=achieved,
-        name=lambda row: f"a photo of {items.title(int(askers[row]))}",
-        how=f"{len(askers):,} of {len(pictured):,} pictures were held out, and asked for items that match theirs",
+        positives=positives,
+        labels=fulfilled,
+        name=lambda row: f"a photo of {items.title(int(held_out[row]))}",
+        description=(
+            f"{len(held_out):,} of {len(with_picture):,} pictures were held out, and each was a query for the items "
+            "that match its own"
+        ),
     )
 
 
-def _matching(items: Items, attribute: str, askers: AnyArray, rest: Mask) -> AnyArray:
-    """Keys ``row * items + item`` of the items of ``rest`` that share a word with each asker, int64, rising."""
+def _matching(data: TrainingData, attribute: str, held_out: AnyArray, rest: Mask) -> AnyArray:
+    """Keys ``row * items + item`` of the items of ``rest`` that share a word with each held-out item, int64, rising."""
+    items = data.items
     words = items.words(attribute)
     owners = np.repeat(np.arange(len(items)), np.diff(words.offsets))
     order = np.argsort(words.codes, kind="stable")
     starts = np.searchsorted(words.codes[order], np.arange(words.size + 1))
-    rows, codes = words.take(askers)
+    rows, codes = words.take(held_out)
     lengths = starts[codes + 1] - starts[codes]
     place = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    fellows = owners[order[np.repeat(starts[codes], lengths) + place]]
-    keep = rest[fellows]
-    return np.unique(np.repeat(rows, lengths)[keep] * len(items) + fellows[keep])
+    others = owners[order[np.repeat(starts[codes], lengths) + place]]
+    keep = rest[others]
+    return np.unique(np.repeat(rows, lengths)[keep] * len(items) + others[keep])
 
 
 def _joined(pairs: list[AnyArray], rows: int, items: int) -> tuple[Ragged, Mask]:
     """All pairs that fulfil an objective, by row, and which objectives."""
     keys = np.unique(np.concatenate(pairs))
-    achieved = np.stack([np.isin(keys, each) for each in pairs], axis=1)
+    fulfilled = np.stack([np.isin(keys, each) for each in pairs], axis=1)
     offsets = np.searchsorted(keys // items, np.arange(rows + 1))
-    return Ragged(offsets.astype(np.int64), (keys % items).astype(np.int32)), achieved
+    return Ragged(offsets.astype(np.int64), (keys % items).astype(np.int32)), fulfilled

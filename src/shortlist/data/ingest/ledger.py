@@ -24,28 +24,27 @@ class Entry:
 
 
 class Ledger:
-    """The entries of one home, by table (an event's name, or the catalogue) and input."""
+    """The entries of one home, by table (an event's name, "catalogue" or "users") and input."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            found: dict[str, Any] = read_json(path) if path.exists() else {"format": FORMAT}
-            self._read(found)
+            self._load(read_json(path) if path.exists() else {"format": FORMAT})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{path} is damaged ({error}): remove it, and ingest again; rows that are in the log are recognised"
             ) from error
 
-    def _read(self, found: dict[str, Any]) -> None:
-        if found["format"] > FORMAT:
+    def _load(self, content: dict[str, Any]) -> None:
+        if content["format"] > FORMAT:
             raise DataError(
-                f"{self._path} has format {found['format']}, and this Shortlist reads {FORMAT}: upgrade Shortlist"
+                f"{self._path} has format {content['format']}, and this Shortlist reads {FORMAT}: upgrade Shortlist"
             )
         self._inputs = {
             table: {name: Entry(**entry) for name, entry in entries.items()}
-            for table, entries in found.get("inputs", {}).items()
+            for table, entries in content.get("inputs", {}).items()
         }
-        self._columns: dict[str, dict[str, str | None]] = found.get("columns", {})
+        self._columns: dict[str, dict[str, str | None]] = content.get("columns", {})
 
     def order(self, table: str, given: Input) -> int:
         """The place of ``given`` among the inputs of ``table``; the next free one where it is new."""
@@ -69,8 +68,8 @@ class Ledger:
         self._inputs.setdefault(table, {})[given.name] = entry
         self._save()
 
-    def read_alike(self, table: str, columns: Mapping[str, str | None]) -> bool:
-        """Whether what was read of ``table`` was read from the same columns; remembers them from now on."""
+    def same_columns(self, table: str, columns: Mapping[str, str | None]) -> bool:
+        """Whether earlier readings of ``table`` used the same columns; remembers these from now on."""
         before = self._columns.get(table, dict(columns))
         self._columns[table] = dict(columns)
         return before == dict(columns) or table not in self._inputs
@@ -80,7 +79,7 @@ class Ledger:
         return set(self._inputs.get(table, ()))
 
     def forget(self, table: str) -> None:
-        """Take every input of ``table`` for unread."""
+        """Treat every input of ``table`` as unread."""
         self._inputs.pop(table, None)
 
     def _save(self) -> None:

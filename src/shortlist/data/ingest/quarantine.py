@@ -1,4 +1,4 @@
-"""Rows that could not be used: one Parquet file per table, with file, row, reason and the cells as they stood."""
+"""The quarantine: one Parquet file per table of rejected rows, with file, row, reason and the cells as read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ import polars as pl
 from shortlist.base.files import sync
 from shortlist.storage.home import Home
 
+# Names of the tables that are not an event's, in reports, the ledger and the quarantine.
+CATALOGUE, USERS, PICTURES = "catalogue", "users", "pictures"
+RESERVED_NAMES = (CATALOGUE, USERS, PICTURES)
+
 
 class Quarantine:
-    """What is put aside from one reading of ``file``; ``commit`` replaces what earlier readings of it put there."""
+    """The rows that one reading of ``file`` rejects; ``commit`` replaces those of earlier readings of it."""
 
     def __init__(self, home: Home, table: str, file: str, aside: Path) -> None:
         self._place = home.quarantine / f"{quote(table, safe=' ')}.parquet"
@@ -32,13 +36,13 @@ class Quarantine:
         shutil.rmtree(self._aside, ignore_errors=True)
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Put ``rows`` (columns file, row, reason, and the cells as words) aside, and count their reasons."""
+        """Add ``rows`` (columns file, row, reason, and the cells as text) and count their reasons."""
         if len(rows):
             self.reasons.update(dict(rows["reason"].value_counts().iter_rows()))
             rows.write_parquet(self._aside / f"{len(list(self._aside.iterdir())):08}.parquet")
 
     def commit(self) -> None:
-        """Make the quarantine file of the table say what this reading found, and what other files have."""
+        """Replace the rows of this file in the table's quarantine; those of other files stay."""
         rows = [pl.scan_parquet(part, glob=False) for part in sorted(self._aside.iterdir())]
         if self._place.exists():
             rows.insert(0, pl.scan_parquet(self._place, glob=False).filter(pl.col("file") != self._file))

@@ -6,18 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from shortlist.data.ingest.quarantine import CATALOGUE, USERS
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputReport:
     """One input of one table."""
 
-    table: str  # the event's name, or "catalogue"
+    table: str  # the event's name, "catalogue" or "users"
     file: str
     unchanged: bool = False  # it was read before, and is as it was
     rows: int = 0  # read
     added: int = 0
-    known: int = 0  # in the log already
-    forgotten: int = 0  # of people who were forgotten since they did it
+    already_logged: int = 0  # the log has them from an earlier ingest
+    forgotten: int = 0  # of users who were forgotten since
     unlisted: int = 0  # added, but on items that the catalogue does not list
     quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> rows
 
@@ -25,11 +27,11 @@ class InputReport:
         if self.unchanged:
             return f"{self.table}: {self.file} is unchanged"
         facts = [f"{self.rows:,} rows of {self.file}", f"{self.added:,} added"]
-        if self.known:
-            facts.append(f"{self.known:,} known already")
+        if self.already_logged:
+            facts.append(f"{self.already_logged:,} already in the log")
         if self.forgotten:
-            facts.append(f"{self.forgotten:,} left out (of people who were forgotten)")
-        facts += _put_aside(self.quarantined)
+            facts.append(f"{self.forgotten:,} of forgotten users left out")
+        facts += _quarantined(self.quarantined)
         return f"{self.table}: " + ", ".join(facts)
 
 
@@ -41,15 +43,15 @@ class PicturesReport:
     added: int = 0  # read now
     unchanged: int = 0  # read before, and as they were
     quarantined: Mapping[str, int] = field(default_factory=dict)  # reason -> sources
-    copies: int = 0  # the same picture as another source, byte for byte
-    alike: int = 0  # nearly the same picture as another
+    copies: int = 0  # byte for byte the picture of another source
+    near_duplicates: int = 0
 
     def __str__(self) -> str:
-        facts = [f"{self.added:,} new", f"{self.unchanged:,} unchanged", *_put_aside(self.quarantined)]
+        facts = [f"{self.added:,} new", f"{self.unchanged:,} unchanged", *_quarantined(self.quarantined)]
         if self.copies:
-            facts.append(f"{self.copies:,} copies of others")
-        if self.alike:
-            facts.append(f"{self.alike:,} nearly the same as others")
+            facts.append(f"{self.copies:,} exact copies")
+        if self.near_duplicates:
+            facts.append(f"{self.near_duplicates:,} near duplicates")
         return f"pictures: {self.attribute}: " + ", ".join(facts)
 
 
@@ -58,6 +60,7 @@ class IngestReport:
     """Everything that one ingest did."""
 
     items: int  # in the catalogue now
+    users: int | None = None  # in the table of users now; None: the system has none
     inputs: tuple[InputReport, ...]
     pictures: tuple[PicturesReport, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -70,16 +73,16 @@ class IngestReport:
     @property
     def added(self) -> int:
         """Events that are new in the log."""
-        return sum(each.added for each in self.inputs if each.table != "catalogue")
+        return sum(each.added for each in self.inputs if each.table not in (CATALOGUE, USERS))
 
     @property
     def quarantined(self) -> int:
-        """Rows put aside."""
+        """Rows quarantined."""
         return sum(sum(each.quarantined.values()) for each in self.inputs)
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Rows put aside, by reason."""
+        """Rows quarantined, by reason."""
         total: Counter[str] = Counter()
         for each in self.inputs:
             total.update(each.quarantined)
@@ -91,6 +94,8 @@ class IngestReport:
     def _lines(self) -> Iterable[str]:
         yield from map(str, self.inputs)
         yield f"catalogue: {self.items:,} items"
+        if self.users is not None:
+            yield f"users: {self.users:,} users with attributes"
         yield from map(str, self.pictures)
         for each in self.inputs:
             if each.unlisted:
@@ -101,9 +106,10 @@ class IngestReport:
         yield from (f"warning: {warning}" for warning in self.warnings)
 
 
-def _put_aside(reasons: Mapping[str, int]) -> list[str]:
-    """How many were put aside, and why; nothing where none were."""
+def _quarantined(reasons: Mapping[str, int]) -> list[str]:
+    """How many were quarantined, and why; nothing where none were."""
     if not reasons:
         return []
-    counts = ", ".join(f"{count:,} {reason}" for reason, count in Counter(reasons).most_common())
-    return [f"{sum(reasons.values()):,} put aside ({counts})"]
+    by_count = sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in by_count)
+    return [f"{sum(reasons.values()):,} quarantined ({counts})"]

@@ -9,7 +9,6 @@ count once ``events/compacted.json`` says so, all at one instant.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -23,7 +22,8 @@ import polars as pl
 
 from shortlist.base.columns import AT, AVAILABLE_AT, DAY
 from shortlist.base.files import sync
-from shortlist.storage.disk import disk_errors
+from shortlist.base.platform import fcntl
+from shortlist.storage.disk_errors import disk_errors
 from shortlist.storage.frames import EVENT_FRAME
 from shortlist.storage.home import Home
 

@@ -1,1 +1,1 @@
-"""Reading tables: files, SQL and frames, as batches of rows; types of columns; text in any encoding."""
+"""Tables of every kind (CSV, JSON Lines, Parquet, DataFrames, SQL) as batches of parsed, validated rows."""

@@ -13,11 +13,11 @@ from shortlist.data.reading.inputs import ROW
 from shortlist.data.reading.text import TextFile
 
 SEPARATORS = (",", "\t", ";", "|")
-SPAN = 100  # lines that one quoted cell may cover
+MAX_QUOTED_LINES = 100  # lines that one quoted cell may span
 
 
 class Delimited(TextFile):
-    """Lines whose cells stand between separators; the first names the columns."""
+    """Lines of separated cells; the first one names the columns."""
 
     def __init__(self, path: Path, name: str, separator: str | None = None) -> None:
         super().__init__(path, name)
@@ -25,8 +25,8 @@ class Delimited(TextFile):
 
     @property
     def separator(self) -> str:
-        """As declared, or as found in the header."""
-        return self._separator or sniffed(self.head[0])
+        """As declared, or as detected in the header."""
+        return self._separator or detect_separator(self.head[0])
 
     def columns(self) -> list[str]:
         """The cells of the header."""
@@ -35,9 +35,9 @@ class Delimited(TextFile):
     def missing(self, columns: Iterable[str]) -> list[str]:
         """As everywhere; but where the declared separator is not in the header, that is what is wrong."""
         header = self.head[0]
-        if self._separator and self._separator not in header and sniffed(header) in header:
+        if self._separator and self._separator not in header and detect_separator(header) in header:
             return [
-                f"{self.name}: its cells are separated by {sniffed(header)!r}, not by {self._separator!r}: "
+                f"{self.name}: its cells are separated by {detect_separator(header)!r}, not by {self._separator!r}: "
                 "leave the separator out of Table(...)"
             ]
         return super().missing(columns)
@@ -64,7 +64,7 @@ class Delimited(TextFile):
             yield [cells[place] or None if place < len(cells) else None for place in places], fault
 
 
-def sniffed(header: str) -> str:
+def detect_separator(header: str) -> str:
     """The separator that a header uses most."""
     return max(SEPARATORS, key=header.count)
 
@@ -96,8 +96,11 @@ def records(lines: Iterator[str], separator: str, width: int) -> Iterator[tuple[
 
 
 def _taking(taken: list[str], ahead: deque[str], lines: Iterator[str]) -> Iterator[str]:
-    """The first of ``taken``, then up to SPAN lines more, which are added to ``taken``."""
+    """The first of ``taken``, then up to MAX_QUOTED_LINES lines more, which are added to ``taken``."""
     yield taken[0]
-    while len(taken) < SPAN and (line := ahead.popleft() if ahead else next(lines, None)) is not None:
+    while (
+        len(taken) < MAX_QUOTED_LINES
+        and (line := ahead.popleft() if ahead else next(lines, None)) is not None
+    ):
         taken.append(line)
         yield line

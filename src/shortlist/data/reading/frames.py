@@ -40,7 +40,7 @@ class Frame(Input):
         return int(self._rows.select(pl.len()).collect().item())
 
     def _unreadable(self, error: Exception) -> DataError:
-        said = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         return DataError(
-            f"{self.name} cannot be read as Parquet ({said}): write it again, or mend the table's name"
+            f"{self.name} cannot be read as Parquet ({reason}): write it again, or correct the table's name"
         )

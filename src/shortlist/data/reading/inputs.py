@@ -1,4 +1,4 @@
-"""What can be read: every kind of table as inputs that give batches of bounded memory.
+"""Inputs: every kind of table, read in batches of bounded memory.
 
 A table is one input, or one per file of a directory. Rows come in two ways: *fast*, through the native
 readers, which stop at the first malformed line; and *tolerant*, line by line, which marks such rows instead.
@@ -15,10 +15,10 @@ import polars as pl
 from shortlist.base.errors import DataError
 from shortlist.base.suggest import did_you_mean
 
-ROW = "#row"  # int64, 1 is the first row of data
-FAULT = "#fault"  # str, why a tolerant reading could not make cells of the row; null where it could
-BATCH = 1_000_000  # rows of a fast batch: about 0.3 GB with all that is made from them
-SLOW_BATCH = 200_000  # rows of a batch that Python makes cell by cell
+ROW = "#row"  # int64, from 1, the first row of data
+FAULT = "#fault"  # str, why the tolerant reader could not split the row into cells; null where it could
+FAST_BATCH_ROWS = 1_000_000  # about 0.3 GB with everything derived from them
+TOLERANT_BATCH_ROWS = 200_000  # Python builds these cell by cell
 
 Prepare = Callable[[pl.LazyFrame], pl.LazyFrame]
 
@@ -30,8 +30,8 @@ class MalformedError(DataError):
 class Input(ABC):
     """Rows under named columns: a file, a DataFrame, the answer to a query."""
 
-    name: str  # what messages, the ledger and the quarantine call it
-    path: Path | None = None  # of a file
+    name: str  # in messages, the ledger and the quarantine
+    path: Path | None = None  # None: not a file
 
     @abstractmethod
     def columns(self) -> list[str]:
@@ -49,11 +49,11 @@ class Input(ABC):
         return self.fast(columns, prepare)
 
     def rows(self) -> int | None:
-        """About how many rows it has, for progress bars; None where that is unknown."""
+        """About how many rows it has, to show progress; None where that is unknown."""
         return None
 
     def stamp(self) -> int | None:
-        """When it was changed last, in nanoseconds; None where it is no file."""
+        """Time of the last modification, nanoseconds; None where it is not a file."""
         return self.path.stat().st_mtime_ns if self.path else None
 
     def missing(self, columns: Iterable[str]) -> list[str]:
@@ -67,16 +67,18 @@ class Input(ABC):
 
 
 def stream(rows: pl.LazyFrame, prepare: Prepare, every_cell: bool = False) -> Iterator[pl.DataFrame]:
-    """Batches of ``rows``, which carry ROW already, through ``prepare``, made on all cores as they are asked for.
+    """Batches of ``rows``, which carry ROW already, through ``prepare``, computed on all cores as they are consumed.
 
     ``every_cell`` reads the columns too that are not used: only then are lines with too many cells noticed.
     """
     marked = rows.with_columns(pl.col(ROW).cast(pl.Int64), pl.lit(None).alias(FAULT))
     how = pl.QueryOptFlags(projection_pushdown=not every_cell)
-    return iter(prepare(marked).collect_batches(chunk_size=BATCH, maintain_order=True, optimizations=how))
+    return iter(
+        prepare(marked).collect_batches(chunk_size=FAST_BATCH_ROWS, maintain_order=True, optimizations=how)
+    )
 
 
-def slowly(
+def tolerant_batches(
     rows: Iterable[tuple[Sequence[str | None], str | None]], columns: Sequence[str]
 ) -> Iterator[pl.DataFrame]:
     """Batches from single rows: their cells in the order of ``columns``, and what is wrong with them."""
@@ -84,7 +86,7 @@ def slowly(
     for row, fault in rows:
         cells.append(row)
         faults.append(fault)
-        if len(cells) == SLOW_BATCH:
+        if len(cells) == TOLERANT_BATCH_ROWS:
             yield _marked(cells, faults, columns, first)
             first, cells, faults = first + len(cells), [], []
     if cells:

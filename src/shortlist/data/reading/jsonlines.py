@@ -14,7 +14,7 @@ from shortlist.data.reading.text import TextFile
 
 
 class JsonLines(TextFile):
-    """Lines that are JSON objects; numbers and words may mix under one name."""
+    """Lines that are JSON objects; numbers and strings may mix under one name."""
 
     def columns(self) -> list[str]:
         """Every name in the first objects."""

@@ -12,7 +12,7 @@ import polars as pl
 
 from shortlist.base.errors import DataError
 from shortlist.base.optional import require
-from shortlist.data.reading.inputs import FAULT, ROW, SLOW_BATCH, Input, Prepare
+from shortlist.data.reading.inputs import FAULT, ROW, TOLERANT_BATCH_ROWS, Input, Prepare
 from shortlist.system.table import SqlQuery
 
 
@@ -45,7 +45,7 @@ class Sql(Input):
         first = 1
         with self._answer() as answer:
             places = [list(answer.keys()).index(column) for column in columns]
-            for part in answer.partitions(SLOW_BATCH):
+            for part in answer.partitions(TOLERANT_BATCH_ROWS):
                 cells = list(zip(*part, strict=True))
                 table = pl.DataFrame(
                     [_series(column, cells[place]) for column, place in zip(columns, places, strict=True)]
@@ -63,7 +63,7 @@ class Sql(Input):
             engine = self._alchemy.create_engine(self._url)
             try:
                 with engine.connect().execution_options(
-                    stream_results=True, yield_per=SLOW_BATCH
+                    stream_results=True, yield_per=TOLERANT_BATCH_ROWS
                 ) as connection:
                     yield connection.execute(self._alchemy.text(self._query))
             finally:
@@ -75,14 +75,14 @@ class Sql(Input):
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
-    """A column as the database types it; words where it mixes types, as SQLite may."""
+    """A column as the database types it; strings where it mixes types, as SQLite may."""
     try:
         return pl.Series(name, values, strict=True)
     except (TypeError, pl.exceptions.PolarsError):
-        return pl.Series(name, [_word(value) for value in values], dtype=pl.String)
+        return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
 
 
-def _word(value: Any) -> str | None:
+def _text(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, dt.date | dt.datetime):

@@ -1,4 +1,4 @@
-"""From a declared table to its inputs."""
+"""From a declared table to its inputs, by format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shortlist.data.reading.sql import Sql
 from shortlist.data.samples import sample
 from shortlist.system.table import Sample, SqlQuery, TableSource
 
-KINDS = {
+FORMATS = {
     ".csv": "delimited",
     ".tsv": "delimited",
     ".jsonl": "json",
@@ -26,11 +26,11 @@ KINDS = {
 }
 
 
-def inputs(table: TableSource, root: Path) -> list[Input]:
+def open_inputs(table: TableSource, root: Path) -> list[Input]:
     """The inputs that ``table`` is made of, in order; a relative path is read from the folder ``root``.
 
     Raises DataError where there is nothing, or nothing of a known format. Files are not opened yet.
-    In a folder, files of other formats and empty ones are passed over.
+    In a folder, files of other formats and empty ones are skipped.
     """
     if isinstance(table, SqlQuery):
         return [Sql(table, root)]
@@ -40,13 +40,13 @@ def inputs(table: TableSource, root: Path) -> list[Input]:
         return [Frame(table.source, "the DataFrame")]
     path = root / table.source
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and _kind(file)]
+        found = [file for file in sorted(path.rglob("*")) if file.is_file() and _format(file)]
         visible = [
             file for file in found if not any(part.startswith((".", "_")) for part in _below(path, file))
         ]
         if not visible:
             raise DataError(
-                f"{table.source} holds no tables: Shortlist reads {', '.join(KINDS)} (and .gz of text)"
+                f"{table.source} holds no tables: Shortlist reads {', '.join(FORMATS)} (and .gz of text)"
             )
         filled = [_input(file, _name(file, root), table.separator) for file in visible if file.stat().st_size]
         if not filled:
@@ -57,9 +57,9 @@ def inputs(table: TableSource, root: Path) -> list[Input]:
         raise DataError(
             f"{table.source}: there is no such file in {path.parent}: {did_you_mean(path.name, there)}"
         )
-    if not _kind(path) and not table.separator:
+    if not _format(path) and not table.separator:
         raise DataError(
-            f"{table.source}: the ending says nothing of its format: rename it to one of {', '.join(KINDS)}, "
+            f"{table.source}: the ending says nothing of its format: rename it to one of {', '.join(FORMATS)}, "
             "or give Table(...) the separator of its cells"
         )
     return [_input(path, _name(path, root), table.separator)]
@@ -69,9 +69,9 @@ def _below(folder: Path, file: Path) -> tuple[str, ...]:
     return file.relative_to(folder).parts
 
 
-def _kind(path: Path) -> str | None:
-    kind = KINDS.get(Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower())
-    return None if kind == "parquet" and path.suffix == ".gz" else kind
+def _format(path: Path) -> str | None:
+    format = FORMATS.get(Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower())
+    return None if format == "parquet" and path.suffix == ".gz" else format
 
 
 def _name(path: Path, root: Path) -> str:
@@ -79,7 +79,7 @@ def _name(path: Path, root: Path) -> str:
 
 
 def _input(path: Path, name: str, separator: str | None) -> Input:
-    match _kind(path):
+    match _format(path):
         case "parquet":
             return Frame(path, name)
         case "json":

@@ -1,4 +1,4 @@
-"""What text files have in common: lines, perhaps packed, perhaps broken."""
+"""Text files: lines, possibly compressed, possibly malformed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import BinaryIO, cast
 import polars as pl
 
 from shortlist.base.errors import DataError
-from shortlist.data.reading.inputs import Input, MalformedError, Prepare, slowly, stream
+from shortlist.data.reading.inputs import Input, MalformedError, Prepare, stream, tolerant_batches
 
-HEAD = 1000  # lines that are looked at to know a file
+HEAD_LINES = 1000  # lines from which columns and the mean length are taken
 
 
 class TextFile(Input):
@@ -29,7 +29,7 @@ class TextFile(Input):
 
     @abstractmethod
     def scan(self, columns: Sequence[str]) -> pl.LazyFrame:
-        """The given columns as words, and ROW, through the native reader."""
+        """The given columns as strings, and ROW, through the native reader."""
 
     @abstractmethod
     def read(self, columns: Sequence[str]) -> Iterator[tuple[Sequence[str | None], str | None]]:
@@ -44,7 +44,7 @@ class TextFile(Input):
 
     def tolerant(self, columns: Sequence[str], prepare: Prepare) -> Iterator[pl.DataFrame]:
         """As everywhere."""
-        for batch in slowly(self.read(columns), columns):
+        for batch in tolerant_batches(self.read(columns), columns):
             yield prepare(batch.lazy()).collect()
 
     def rows(self) -> int | None:
@@ -57,7 +57,7 @@ class TextFile(Input):
     def head(self) -> list[str]:
         """The first lines that are not blank. Raises DataError where there are none or they are UTF-16."""
         with self.opened() as file:
-            lines = [line for line in islice(file, HEAD) if line.strip()]
+            lines = [line for line in islice(file, HEAD_LINES) if line.strip()]
         if not lines:
             raise DataError(f"{self.name} is empty: write a table there, or take it out of the System file")
         if lines[0].startswith((b"\xff\xfe", b"\xfe\xff")):

@@ -1,23 +1,23 @@
-"""Attributes of the catalogue: from cells to columns of a kind, and the kind itself where none is declared."""
+"""Attributes of entities: from cells to typed columns, and the kind itself where none is declared."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from shortlist.data.reading.parsing import (
-    careful_key,
-    careful_moment,
-    careful_number,
-    quick_key,
-    quick_moment,
+    fast_key,
+    fast_moment,
+    tolerant_key,
+    tolerant_moment,
+    tolerant_number,
 )
 from shortlist.system.entity import Attribute, Category, Number, Tags, Text, Time, Vector, Year
 
-LOOK = 10_000  # cells decide the kind
-MOST = 0.95  # of them read as numbers, or times, are enough
-WORDY = 4.0  # words in the mean cell of a text
-RARE = 0.9  # different cells over all cells of a text, where there are enough to say
-ENOUGH = 50
+SAMPLE_CELLS = 10_000  # cells from which a kind is inferred
+PARSED_SHARE = 0.95  # of the cells must parse for a number, or a time
+TEXT_MEAN_WORDS = 4.0  # a column with longer cells is text
+TEXT_DISTINCT_SHARE = 0.9  # a column with more distinct cells is text,
+TEXT_MIN_CELLS = 50  # where it has more cells than this
 
 
 def kind_name(attribute: Attribute) -> str:
@@ -25,12 +25,12 @@ def kind_name(attribute: Attribute) -> str:
     return type(attribute).__name__.lower()
 
 
-def inferred(name: str, cells: pl.Series) -> Attribute:
+def infer_attribute(name: str, cells: pl.Series) -> Attribute:
     """The kind of an attribute that is declared by its column only.
 
-    ``title`` is text. Otherwise the column's type says: numbers, times, lists (of fractions a vector, else tags).
-    Words are numbers or times where nearly all can be read so, tags where bars are between them, text where cells
-    are long or nearly all different, else a category.
+    ``title`` is text. Otherwise the column's type decides: numbers, times, lists (of floats a vector, else tags).
+    Strings are numbers or times where nearly all parse, tags where a cell has a bar, text where cells are long or
+    nearly all distinct, else a category.
     """
     kind = cells.dtype
     if name == "title":
@@ -42,26 +42,26 @@ def inferred(name: str, cells: pl.Series) -> Attribute:
     elif kind.is_nested():
         chosen = Vector if isinstance(kind, pl.List | pl.Array) and kind.inner.is_float() else Tags
     else:
-        chosen = _of_words(careful_key(cells.cast(pl.String).drop_nulls().head(LOOK)).drop_nulls())
+        chosen = _of_strings(tolerant_key(cells.cast(pl.String).drop_nulls().head(SAMPLE_CELLS)).drop_nulls())
     return chosen(cells.name)
 
 
-def _of_words(cells: pl.Series) -> type[Attribute]:
+def _of_strings(cells: pl.Series) -> type[Attribute]:
     count = len(cells)
-    if count and careful_number(cells).count() >= MOST * count:
+    if count and tolerant_number(cells).count() >= PARSED_SHARE * count:
         return Number
-    if count and careful_moment(cells).count() >= MOST * count:
+    if count and tolerant_moment(cells).count() >= PARSED_SHARE * count:
         return Time
     if cells.str.contains("|", literal=True).any():
         return Tags
-    long = cells.str.count_matches(r"\S+").sum() > WORDY * count
-    different = count > ENOUGH and cells.n_unique() > RARE * count
-    return Text if long or different or not count else Category
+    long = cells.str.count_matches(r"\S+").sum() > TEXT_MEAN_WORDS * count
+    distinct = count > TEXT_MIN_CELLS and cells.n_unique() > TEXT_DISTINCT_SHARE * count
+    return Text if long or distinct or not count else Category
 
 
-def typed(attribute: Attribute, cells: pl.Series) -> pl.Series:
+def typed_column(attribute: Attribute, cells: pl.Series) -> pl.Series:
     """The attribute's column: Float64 (number, year), String (category, text), List[String] (tags),
-    List[Float32] (vector), or Int64 microseconds (time); null where a cell cannot be read so.
+    List[Float32] (vector), or Int64 microseconds (time); null where a cell does not parse.
     """
     match attribute:
         case Number():
@@ -70,27 +70,29 @@ def typed(attribute: Attribute, cells: pl.Series) -> pl.Series:
             return _year(cells)
         case Time():
             return (
-                careful_moment(cells)
+                tolerant_moment(cells)
                 if cells.dtype == pl.String
-                else _one(cells, quick_moment(cells.name, cells.dtype))
+                else _evaluate(cells, fast_moment(cells.name, cells.dtype))
             )
         case Tags(separator=separator):
             return _tags(cells, separator)
         case Vector():
             return _vector(cells)
         case _:
-            return careful_key(_one(cells, quick_key(cells.name, cells.dtype)))
+            return tolerant_key(_evaluate(cells, fast_key(cells.name, cells.dtype)))
 
 
-def _one(cells: pl.Series, expression: pl.Expr) -> pl.Series:
+def _evaluate(cells: pl.Series, expression: pl.Expr) -> pl.Series:
     return cells.to_frame().select(expression).to_series()
 
 
 def _number(cells: pl.Series) -> pl.Series:
-    if cells.dtype.is_nested() or cells.dtype.is_temporal():
+    if cells.dtype.is_nested() or cells.dtype.is_temporal() or cells.dtype == pl.Binary:
         return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
-    found = careful_number(cells) if cells.dtype == pl.String else cells.cast(pl.Float64, strict=False)
-    return _one(found.rename(cells.name), pl.when(pl.col(cells.name).is_finite()).then(pl.col(cells.name)))
+    found = tolerant_number(cells) if cells.dtype == pl.String else cells.cast(pl.Float64, strict=False)
+    return _evaluate(
+        found.rename(cells.name), pl.when(pl.col(cells.name).is_finite()).then(pl.col(cells.name))
+    )
 
 
 def _year(cells: pl.Series) -> pl.Series:
@@ -101,7 +103,7 @@ def _year(cells: pl.Series) -> pl.Series:
     text = pl.col(cells.name).str.strip_chars()
     number = text.cast(pl.Float64, strict=False)
     at_end, at_start = text.str.extract(r"\((\d{4})\)\s*$"), text.str.extract(r"^(\d{4})[-/]\d")
-    return _one(
+    return _evaluate(
         cells,
         pl.coalesce(
             pl.when(number.is_finite()).then(number), at_end.cast(pl.Float64), at_start.cast(pl.Float64)
@@ -113,20 +115,20 @@ def _tags(cells: pl.Series, separator: str) -> pl.Series:
     if cells.dtype.is_nested():
         lists = cells.cast(pl.List(pl.String), strict=False)
     else:
-        lists = _one(cells, quick_key(cells.name, cells.dtype)).str.split(separator)
+        lists = _evaluate(cells, fast_key(cells.name, cells.dtype)).str.split(separator)
     tags = pl.element().str.strip_chars()
     return lists.list.eval(tags.filter(tags != ""))
 
 
 def _vector(cells: pl.Series) -> pl.Series:
-    """Lists of finite numbers, or words such as "[0.5, 1]", as long as most are."""
+    """Lists of finite numbers, or strings such as "[0.5, 1]"; null where the length is not the most common one."""
     if cells.dtype.is_nested():
         lists = cells.cast(pl.List(pl.Float32), strict=False)
     else:
         parts = cells.cast(pl.String, strict=False).str.strip_chars(" []").str.split(",")
         lists = parts.list.eval(pl.element().str.strip_chars()).cast(pl.List(pl.Float32), strict=False)
     lengths = lists.list.len()
-    prior = max(lengths.drop_nulls().mode(), default=0)
+    length = max(lengths.drop_nulls().mode(), default=0)
     finite = lists.list.eval(pl.element().is_finite().fill_null(False)).list.all()
-    whole = finite & (lengths == prior) & (lengths > 0)
-    return _one(lists.rename(cells.name), pl.when(whole).then(pl.col(cells.name)))
+    whole = finite & (lengths == length) & (lengths > 0)
+    return _evaluate(lists.rename(cells.name), pl.when(whole).then(pl.col(cells.name)))

@@ -1,4 +1,4 @@
-"""What can be turned in the synthetic world."""
+"""Parameters of the synthetic world."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from shortlist.base.errors import DeclarationError
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorldKnobs:
-    """Sizes and habits of a world; see `shortlist.data.world.world` for what each means in the model."""
+class WorldParameters:
+    """Sizes and behaviour of a world; the model is described in `shortlist.data.world.world`."""
 
     users: int = 10_000
     items: int = 5_000
@@ -24,9 +24,9 @@ class WorldKnobs:
     zipf: float = 1.0  # an item's popularity is rank ** -zipf
     popularity_drift: float = 1.0  # popularity swings between a factor e ** -this and e ** this
     taste_drift: float = 0.5  # part of a user's taste that has changed by the end of the log
-    exploration: float = 0.2  # part of visits that go where everybody goes
+    exploration: float = 0.2  # part of visits that go by popularity instead of taste
     slate: int = 10  # items shown in a visit
-    position_bias: float = 1.0  # position p (0 is the top) is looked at with probability (p + 1) ** -this
+    position_bias: float = 1.0  # position p (0 is the top) is examined with probability (p + 1) ** -this
     purchase_rate: float = 0.2  # of a view of an item with affinity 1
     new_items: float = 0.3  # part of the catalogue that arrives while the log runs
     seed: int = 0

@@ -1,9 +1,9 @@
-"""The sections on rankers: whether their probabilities hold, what they cost, why one was chosen."""
+"""The sections on rankers: calibration, cost, and the reason of the choice."""
 
 from __future__ import annotations
 
 from shortlist.evaluation.evaluation import Evaluation
-from shortlist.evaluation.names import HEADLINE, title
+from shortlist.evaluation.names import lower_is_better, title
 from shortlist.evaluation.report.figures import milliseconds, seconds, share, size
 from shortlist.evaluation.report.markup import Node, h
 from shortlist.evaluation.report.pieces import beside, named, note, section, table
@@ -18,18 +18,18 @@ SCORING = {
     "f1": "F1",
     "precision": "Precision",
     "recall": "Recall",
-    "threshold": "Yes from",
+    "threshold": "Threshold",
 }
 
 
 def rankers(evaluation: Evaluation) -> Node | None:
-    """Whether probabilities mean what they say."""
-    judged = [
+    """How well probabilities are calibrated."""
+    scored = [
         (each.name, objective, scoring)
         for each in evaluation.models
         for objective, scoring in each.scoring.items()
     ]
-    if not judged:
+    if not scored:
         return None
     diagrams = [
         h(
@@ -37,24 +37,24 @@ def rankers(evaluation: Evaluation) -> Node | None:
             h("figcaption", h("b", name), f" · {objective}"),
             reliability(f"reliability-{number}", f"Reliability of {name} for {objective}", scoring),
         )
-        for number, (name, objective, scoring) in enumerate(judged)
+        for number, (name, objective, scoring) in enumerate(scored)
     ]
     rows = [
         [name, objective, *(share(getattr(scoring, field)) for field in SCORING)]
-        for name, objective, scoring in judged
+        for name, objective, scoring in scored
     ]
     return section(
-        "Whether the probabilities can be believed",
-        "Points on the diagonal: what is given a probability of 0.2 happens one time in five. ROC-AUC says "
-        "how often something chosen is scored above something not chosen; F1, precision and recall count a "
-        "probability of at least the last column as a yes.",
+        "Calibration of the probabilities",
+        "Points on the diagonal are calibrated: what is given a probability of 0.2 happens one time in five. ROC-AUC "
+        "is how often a positive is scored above a negative; F1, precision and recall count a probability of at "
+        "least the threshold as positive.",
         h("div", diagrams, class_="small-multiples"),
         table(["", "Objective", *SCORING.values()], rows),
     )
 
 
 def speed(evaluation: Evaluation) -> Node | None:
-    """What quality costs, and why the chosen one was chosen."""
+    """Quality against latency, and the reason of the choice."""
     choice = evaluation.choice
     if not choice:
         return None
@@ -71,21 +71,21 @@ def speed(evaluation: Evaluation) -> Node | None:
         for each in choice.table
         if each.p99_ms is not None
     ]
-    written = title(HEADLINE)
+    written = title(evaluation.metric)
     plot = (
         tradeoff("tradeoff", "Quality against latency", written, points, choice.budget_ms) if points else None
     )
-    columns = [written, "Difference", "p50", "p99", "On disk", "Training", "Interpretability", "On the front"]
+    columns = [written, "Difference", "p50", "p99", "On disk", "Training", "Interpretability", "Pareto front"]
     return section(
-        "Quality against speed",
+        "Quality against latency",
         choice.sentence,
         beside(
             h("figure", plot),
             note(
-                "Up and to the left is better. The dotted line is the front: no model on it is beaten in "
-                "both. The rule of choice: of those that fit the budget, the simplest that is not measurably "
-                "worse than the best. The difference below is to that best one, person by person; ≈ says that "
-                "it may be chance."
+                f"{'Down' if lower_is_better(evaluation.metric) else 'Up'} and to the left is better. The dotted "
+                "line is the Pareto front: no other model is better in both. The rule of choice: of the models within "
+                "the latency budget, the simplest that is not significantly worse than the best. The difference below "
+                "is to that best one, paired by user; ≈ marks one that is not significant."
             ),
         ),
         table(["", *columns], [_standing(each, evaluation) for each in choice.table]),
@@ -109,7 +109,7 @@ def _standing(standing: Standing, evaluation: Evaluation) -> list[Node | str]:
 
 
 def _difference(standing: Standing) -> str:
-    gap = standing.behind
-    if gap.low == gap.high == 0:
+    difference = standing.difference
+    if difference.low == difference.high == 0:
         return "the best" if standing.fits else ""
-    return f"{gap.mean:+.3f}".replace("-", "−") + ("" if gap.significant else " ≈")
+    return f"{difference.mean:+.3f}".replace("-", "−") + ("" if difference.significant else " ≈")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from shortlist.base.files import write_bytes
 from shortlist.evaluation.evaluation import Evaluation
-from shortlist.evaluation.report import models, people, sections
-from shortlist.evaluation.report.gallery import Person
+from shortlist.evaluation.report import models, sections, users
 from shortlist.evaluation.report.markup import Node, h
+from shortlist.evaluation.report.sample_users import SampleUser
 
 
-def write_html(evaluation: Evaluation, path: Path, gallery: Sequence[Person] = ()) -> None:
-    """Write the report to ``path``, whole or not at all; ``gallery`` shows some people and their slates."""
-    write_bytes(path, f"<!DOCTYPE html>\n{page(evaluation, gallery)}\n".encode())
+def write_html(evaluation: Evaluation, path: Path, samples: Sequence[SampleUser] = ()) -> None:
+    """Write the report to ``path``, whole or not at all; ``samples`` are some users and their slates."""
+    write_bytes(path, f"<!DOCTYPE html>\n{page(evaluation, samples)}\n".encode())
 
 
-def page(evaluation: Evaluation, gallery: Sequence[Person] = ()) -> Node:
+def page(evaluation: Evaluation, samples: Sequence[SampleUser] = ()) -> Node:
     """The report's tree."""
     return h(
         "html",
@@ -44,8 +44,8 @@ def page(evaluation: Evaluation, gallery: Sequence[Person] = ()) -> Node:
                 sections.retrieval(evaluation),
                 models.rankers(evaluation),
                 models.speed(evaluation),
-                people.slices(evaluation),
-                people.gallery(gallery),
+                users.slices(evaluation),
+                users.samples(samples),
                 sections.method(evaluation),
             ),
         ),

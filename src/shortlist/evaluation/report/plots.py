@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shortlist.evaluation.bootstrap import Interval
-from shortlist.evaluation.evaluation import Ceiling
+from shortlist.evaluation.evaluation import RecallCeiling
 from shortlist.evaluation.report.figures import milliseconds, share, spread
 from shortlist.evaluation.report.markup import Content, Node
 from shortlist.evaluation.report.svg import (
@@ -67,7 +67,7 @@ def _track(track: Track, top: float, scale: Scale) -> list[Content]:
     return drawn
 
 
-def curves(name: str, title: str, ceilings: Sequence[Ceiling]) -> Node:
+def curves(name: str, title: str, ceilings: Sequence[RecallCeiling]) -> Node:
     """Recall by the number of candidates: a curve for each source, a diamond for a set without order."""
     sizes = [size for ceiling in ceilings for size in ceiling.sizes]
     right, bottom, top = WIDTH - 118, 250.0, 30.0
@@ -91,7 +91,7 @@ def curves(name: str, title: str, ceilings: Sequence[Ceiling]) -> Node:
     described = "; ".join(
         f"{each.name}: {each.recall[-1].mean:.3f} with {each.sizes[-1]:.0f} candidates" for each in ceilings
     )
-    axes = [axis_below(x, top, bottom, "candidates per person"), axis_left(y, 42, right - 8, "recall")]
+    axes = [axis_below(x, top, bottom, "candidates per query"), axis_left(y, 42, right - 8, "recall")]
     return frame(name, title, described, bottom + 42, axes, drawn)
 
 

@@ -1,42 +1,36 @@
-"""The reader *now*: what is known of each key at this moment, updated event by event.
+"""The reader *now*: the events of each key up to this moment, updated event by event.
 
 For each window of time a ring of tiles: an occurrence adds to its tile, and when the clock passes into a new
-tile the oldest is forgotten. What happens later than now waits until its time has come. The clock never goes
-back. Between two such moments only what happens changes anything: ``due`` says when the next one comes, and
-``changes`` which keys the last ones touched.
+tile the oldest is dropped. Events later than now wait until their time has come. The clock never goes back.
+Between two such moments only new events change anything: ``due`` says when the next one comes, and ``changes``
+which keys the last ones touched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
+from shortlist.base.growable import with_capacity
 from shortlist.base.types import AnyArray, Moments
-from shortlist.features.readers.distinct import LiveDifferent
-from shortlist.features.readers.tiled_window import LATEST, NEVER, Ring
-from shortlist.system.features import Window
+from shortlist.features.readers.distinct import DistinctCounts
+from shortlist.features.readers.reader import ItemStatistics
+from shortlist.features.readers.tiled_window import LATEST, NEVER, TiledWindow
+from shortlist.features.window import Window
 
 
 class Live:
-    """Occurrences of one kind of event, by key in [0, ``size``), as far as the declared readings need them."""
+    """Occurrences of one kind of event, by key in [0, ``size``), as far as the ``statistics`` need them."""
 
-    def __init__(
-        self,
-        size: int,
-        windows: Iterable[Window],
-        half_lives: Iterable[int],
-        different: Iterable[Window] = (),
-    ) -> None:
+    def __init__(self, size: int, statistics: ItemStatistics) -> None:
         self.now = NEVER
         self.due = NEVER  # the clock may stay behind up to here: nothing would change
         self.touched = np.zeros(size, bool)  # since the last ``changes``
-        self.rings = {window: Ring(window, size) for window in windows}
-        self.weights = {half_life: np.zeros(size) for half_life in half_lives}
-        self.weighed_at = {half_life: np.zeros(size) for half_life in half_lives}
+        self.windows = {window: TiledWindow(window, size) for window in statistics.windows}
+        self.weights = {half_life: np.zeros(size) for half_life in statistics.half_lives}
+        self.weighed_at = {half_life: np.zeros(size) for half_life in statistics.half_lives}
         self.newest_at = np.full(size, np.nan)
         self.newest_value = np.full(size, np.nan)
-        self.different = LiveDifferent(size, different)
+        self.distinct_counts = DistinctCounts(size, statistics.distinct)
         self.waiting: tuple[AnyArray, Moments, AnyArray, AnyArray] = (
             np.zeros(0, np.int64),
             np.zeros(0, np.int64),
@@ -44,16 +38,31 @@ class Live:
             np.zeros(0, np.int64),
         )
 
-    def add(self, keys: AnyArray, at: Moments, value: AnyArray, others: AnyArray | None = None) -> None:
-        """Take in occurrences in the order in which they became known; ``others`` is what ``distinct`` tells apart."""
-        if others is None:
-            assert not self.different.rings, "who did it must be said where different ones are counted"
-            others = np.zeros(len(keys), np.int64)
-        fresh = (keys, at, value, others)
-        keys, at, value, others = (
+    def reserve(self, size: int) -> None:
+        """Make room for ``size`` keys; those that come anew have no events."""
+        self.touched = with_capacity(self.touched, size)
+        for window in self._all_windows():
+            window.reserve(size)
+        self.weights = {half_life: with_capacity(each, size) for half_life, each in self.weights.items()}
+        self.weighed_at = {
+            half_life: with_capacity(each, size) for half_life, each in self.weighed_at.items()
+        }
+        self.newest_at = with_capacity(self.newest_at, size, np.nan)
+        self.newest_value = with_capacity(self.newest_value, size, np.nan)
+
+    def add(self, keys: AnyArray, at: Moments, value: AnyArray, counterparts: AnyArray | None = None) -> None:
+        """Take in occurrences in the order in which they became available.
+
+        ``counterparts`` is what ``distinct`` counts: a number for each user.
+        """
+        if counterparts is None:
+            assert not self.distinct_counts.windows, "distinct users are counted: name the user of each event"
+            counterparts = np.zeros(len(keys), np.int64)
+        fresh = (keys, at, value, counterparts)
+        keys, at, value, counterparts = (
             np.concatenate([waits, comes]) for waits, comes in zip(self.waiting, fresh, strict=True)
         )
-        self.waiting = (keys, at, value, others)
+        self.waiting = (keys, at, value, counterparts)
         self._take_in()
         self._plan()
 
@@ -62,8 +71,8 @@ class Live:
         if now < self.due or now <= self.now:
             return
         self.now = now
-        for ring in self._all_rings():
-            self.touched[ring.advance(now)] = True
+        for window in self._all_windows():
+            self.touched[window.advance(now)] = True
         self._take_in()
         self._plan()
 
@@ -77,12 +86,12 @@ class Live:
 
     def counts(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:  # noqa: ARG002
         """Occurrences in the window."""
-        count: AnyArray = self.rings[window].sums[0, keys]
+        count: AnyArray = self.windows[window].sums[0, keys]
         return count
 
     def sums(self, keys: AnyArray, t: Moments, window: Window) -> tuple[AnyArray, AnyArray]:  # noqa: ARG002
         """Occurrences with a value in the window, and the sum of the values."""
-        valued, total = self.rings[window].sums[1:, keys]
+        valued, total = self.windows[window].sums[1:, keys]
         return valued, total
 
     def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:  # noqa: ARG002
@@ -97,30 +106,30 @@ class Live:
         return weight
 
     def distinct(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:  # noqa: ARG002
-        """How many different others are in the window."""
-        return self.different.counts(keys, window)
+        """How many distinct counterparts are in the window."""
+        return self.distinct_counts.counts(keys, window)
 
-    def _all_rings(self) -> list[Ring]:
-        return [*self.rings.values(), *self.different.rings.values()]
+    def _all_windows(self) -> list[TiledWindow]:
+        return [*self.windows.values(), *self.distinct_counts.windows.values()]
 
     def _plan(self) -> None:
         """When does something change next by itself?"""
-        moments = [ring.due for ring in self._all_rings()] if self.now > NEVER else [NEVER]
+        moments = [window.due for window in self._all_windows()] if self.now > NEVER else [NEVER]
         self.due = min([*moments, int(self.waiting[1].min(initial=LATEST - 1)) + 1])
 
     def _take_in(self) -> None:
-        """Count what waits and has happened by now."""
-        keys, at, value, others = self.waiting
+        """Count what waits and is before now."""
+        keys, at, value, counterparts = self.waiting
         ripe = at < self.now
         if not ripe.any():
             return
-        self.waiting = (keys[~ripe], at[~ripe], value[~ripe], others[~ripe])
-        keys, at, value, others = keys[ripe], at[ripe], value[ripe], others[ripe]
+        self.waiting = (keys[~ripe], at[~ripe], value[~ripe], counterparts[~ripe])
+        keys, at, value, counterparts = keys[ripe], at[ripe], value[ripe], counterparts[ripe]
         self.touched[keys] = True
         amounts = np.stack([np.ones(len(keys)), ~np.isnan(value), np.nan_to_num(value)])
-        for ring in self.rings.values():
-            ring.add(keys, at, amounts)
-        self.different.add(keys, at, others)
+        for window in self.windows.values():
+            window.add(keys, at, amounts)
+        self.distinct_counts.add(keys, at, counterparts)
         for half_life in self.weights:
             self._weigh(half_life, keys, at)
         # the newest of each key; among equal times the one that came last
@@ -131,7 +140,7 @@ class Live:
         self.newest_at[keys[last]], self.newest_value[keys[last]] = at[last], value[last]
 
     def _weigh(self, half_life: int, keys: AnyArray, at: Moments) -> None:
-        """Move each touched key's weight to its newest moment, and add what came."""
+        """Move each touched key's weight to its newest moment, and add the new ones."""
         weights, moments = self.weights[half_life], self.weighed_at[half_life]
         touched, place = np.unique(keys, return_inverse=True)
         newest = moments[touched].copy()

@@ -1,17 +1,18 @@
-"""A window of time for many keys at once: a ring of tiles, of which the oldest is forgotten when a new one begins."""
+"""A window of time for many keys at once: a ring of tiles, of which the oldest is dropped when a new one begins."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from shortlist.base.growable import with_capacity
 from shortlist.base.types import AnyArray, Moments
-from shortlist.system.features import TILES, Window
+from shortlist.features.window import TILES, Window
 
 NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
-class Ring:
-    """``rows`` sums over one window, for each key, float64[rows, keys]: of ones, of values and of what is valued."""
+class TiledWindow:
+    """``rows`` sums over one window for each key, float64[rows, keys]: events, those with a value, their values."""
 
     def __init__(self, window: Window, size: int, rows: int = 3) -> None:
         self.window = window
@@ -19,13 +20,19 @@ class Ring:
         self.tiles = np.zeros((rows, TILES + 1, size)) if window.length else None
         self.sums = np.zeros((rows, size))
 
+    def reserve(self, size: int) -> None:
+        """Make room for ``size`` keys."""
+        self.sums = with_capacity(self.sums, size)
+        if self.tiles is not None:
+            self.tiles = with_capacity(self.tiles, size)
+
     @property
     def due(self) -> int:
         """When the next tile begins."""
         return (self.head + 1) * self.window.tile if self.head > NEVER else LATEST
 
     def advance(self, now: int) -> AnyArray:
-        """Forget what has left the window; the keys that had something there."""
+        """Drop what has left the window; the keys that had something there."""
         head = now // self.window.tile if self.window.length else NEVER
         if self.tiles is None or head <= self.head:
             return np.zeros(0, np.int64)

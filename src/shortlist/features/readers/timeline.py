@@ -1,4 +1,4 @@
-"""The reader *as of*: what could be known of each key at any moment, from a sorted log.
+"""The reader *as of*: the events of each key that were available at any moment, from a sorted log.
 
 Occurrences are sorted by (key, time), so a window of a key is a span of them, found by bisection, and its
 count and sum are differences of running totals. A query costs a few look-ups, whatever its window holds.
@@ -14,30 +14,30 @@ import polars as pl
 
 from shortlist.base.histories import Histories
 from shortlist.base.types import AnyArray, Moments, Rows
-from shortlist.features.readers.distinct import Different
-from shortlist.system.features import TILES, Window
+from shortlist.features.readers.distinct import DistinctIndex
+from shortlist.features.window import TILES, Window
 
 NEVER, LATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-EPOCH = 500
+EPOCH_HALF_LIVES = 500  # of weights that a float holds
 NOTHING = np.zeros(0, np.int64)
-STEP = 16  # from one level of lateness to the next
+DELAY_RATIO = 16  # of the bounds of one level of delay and the next
 
 
-class Late(NamedTuple):
-    """Occurrences that became known up to ``delay`` after they happened, and not much sooner."""
+class DelayLevel(NamedTuple):
+    """Late events: those that became available up to ``delay`` after they happened, and not much sooner."""
 
     delay: int  # microseconds
     places: Rows  # rising
     at: Moments
-    until: int  # when the last of them became known
+    until: int  # when the last of them became available
 
 
 class Timeline:
     """Occurrences of one kind of event, by key in [0, ``size``).
 
-    ``available_at`` is when each became known; None: as it happened. Of occurrences at the same time the one
-    that became known last is the newest; among those, the one that is given last. ``others`` is what ``distinct``
-    tells apart: of an item's events the users, of a user's the items.
+    ``available_at`` is when each became available; None: as it happened. Of occurrences at the same time the one
+    that became available last is the newest; among those, the one that is given last. ``counterparts`` is what
+    ``distinct`` counts: of an item's events the users, of a user's the items.
     """
 
     def __init__(
@@ -47,77 +47,79 @@ class Timeline:
         value: AnyArray,
         size: int,
         available_at: Moments | None = None,
-        others: AnyArray | None = None,
+        counterparts: AnyArray | None = None,
     ) -> None:
         order = np.lexsort((at, keys) if available_at is None else (available_at, at, keys))
         self.at, self.value = at[order], value[order]
-        self.others = None if others is None else others[order]
-        self.known = self.at if available_at is None else available_at[order]
-        self.late = [] if available_at is None else _levels(self.at, self.known)
+        self.counterparts = None if counterparts is None else counterparts[order]
+        self.available_at = self.at if available_at is None else available_at[order]
+        self.delays = [] if available_at is None else _levels(self.at, self.available_at)
         self.starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=size))])
         self.last = int(at.max(initial=NEVER))
 
     @classmethod
     def of(cls, histories: Histories) -> Timeline:
-        """Of the histories of queries, which are in order and hold only what was known: a key is a row."""
+        """Of the histories of queries, which are in order and hold only what was available: a key is a row."""
         self = cls.__new__(cls)
-        self.at, self.value, self.known = histories.at, histories.value, histories.at
-        self.others = histories.items
-        self.starts, self.late = histories.offsets, []
+        self.at, self.value, self.available_at = histories.at, histories.value, histories.at
+        self.counterparts = histories.items
+        self.starts, self.delays = histories.offsets, []
         self.last = int(histories.at.max(initial=NEVER))
         return self
 
     @cached_property
-    def valued(self) -> AnyArray:
+    def valued_before(self) -> AnyArray:
         """How many occurrences before each place have a value."""
         return np.concatenate([[0], np.cumsum(~np.isnan(self.value))])
 
     @cached_property
-    def totals(self) -> AnyArray:
+    def value_before(self) -> AnyArray:
         """The sum of the values before each place."""
         return np.concatenate([[0.0], np.cumsum(np.nan_to_num(self.value), dtype=np.float64)])
 
     @cached_property
-    def different(self) -> Different:
-        """What tells occurrences of one key apart."""
-        assert self.others is not None, "who did it must be said where different ones are counted"
-        return Different(self.starts, self.others)
+    def distinct_index(self) -> DistinctIndex:
+        """Which occurrences are the first of their counterpart."""
+        assert self.counterparts is not None, "distinct counterparts are counted: name them"
+        return DistinctIndex(self.starts, self.counterparts)
 
     def counts(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:
         """Occurrences in the window."""
         low, high = self.span(keys, t, window)
         count = (high - low).astype(np.float64)
-        query, _ = self._unknown(low, high, t)
+        query, _ = self._unavailable(low, high, t)
         return count - np.bincount(query, minlength=len(keys)) if len(query) else count
 
     def sums(self, keys: AnyArray, t: Moments, window: Window) -> tuple[AnyArray, AnyArray]:
         """Occurrences with a value in the window, and the sum of the values."""
         low, high = self.span(keys, t, window)
-        valued = (self.valued[high] - self.valued[low]).astype(np.float64)
-        total = self.totals[high] - self.totals[low]
-        query, event = self._unknown(low, high, t)
+        valued = (self.valued_before[high] - self.valued_before[low]).astype(np.float64)
+        total = self.value_before[high] - self.value_before[low]
+        query, event = self._unavailable(low, high, t)
         if len(query):
             valued -= np.bincount(query, weights=~np.isnan(self.value[event]), minlength=len(keys))
             total -= np.bincount(query, weights=np.nan_to_num(self.value[event]), minlength=len(keys))
         return valued, total
 
     def distinct(self, keys: AnyArray, t: Moments, window: Window) -> AnyArray:
-        """How many different others are in the window."""
+        """How many distinct counterparts are in the window."""
         low, high = self.span(keys, t, window)
-        count = self.different.count(low, high)
-        query, _ = self._unknown(low, high, t)
+        count = self.distinct_index.count(low, high)
+        query, _ = self._unavailable(low, high, t)
         if len(query):
             some = np.unique(query)
-            count[some] = self.different.count_known(low[some], high[some], self.known, t[some])
+            count[some] = self.distinct_index.count_available(
+                low[some], high[some], self.available_at, t[some]
+            )
         return count
 
     def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:
-        """Time and value of the newest occurrence that was known at t; NaN where there is none."""
+        """Time and value of the newest occurrence that was available at t; NaN where there is none."""
         low, high = self.span(keys, t, Window())
         place = high - 1
-        while self.late:
-            # step back over what was not known yet; every round looks at fewer
-            hidden = (place >= low) & (self.known[np.maximum(place, 0)] > t)
+        while self.delays:
+            # step back over what was not available yet; every round looks at fewer
+            hidden = (place >= low) & (self.available_at[np.maximum(place, 0)] > t)
             if not hidden.any():
                 break
             place[hidden] -= 1
@@ -127,13 +129,13 @@ class Timeline:
         return at, value
 
     def decayed(self, keys: AnyArray, t: Moments, half_life: int) -> AnyArray:
-        """Occurrences known at t, each with the weight ``2 ** (-age / half_life)``."""
+        """Occurrences available at t, each with the weight ``2 ** (-age / half_life)``."""
         low, high = self.span(keys, t, Window())
         running = self._running(half_life)
         some, value = high > low, np.zeros(len(keys))
         last = high[some] - 1
         value[some] = running[last] * np.exp2((self.at[last] - t[some]) / half_life)
-        query, event = self._unknown(low, high, t)
+        query, event = self._unavailable(low, high, t)
         if len(query):
             gone = np.exp2((self.at[event] - t[query]) / half_life)
             value -= np.bincount(query, weights=gone, minlength=len(keys))
@@ -149,22 +151,22 @@ class Timeline:
             return first, high
         return bisect(self.at, first, high, (t // window.tile - TILES) * window.tile), high
 
-    def _unknown(self, low: Rows, high: Rows, t: Moments) -> tuple[Rows, Rows]:
-        """Pairs (query, occurrence) of what is in a query's span but was not known at its t.
+    def _unavailable(self, low: Rows, high: Rows, t: Moments) -> tuple[Rows, Rows]:
+        """Pairs (query, occurrence) of what is in a query's span but was not available at its t.
 
         Of each level only what happened within its delay before t can be hidden, and about half of that is.
         """
         first, queries, events = int(t.min(initial=LATEST)), [NOTHING], [NOTHING]
-        for late in self.late:
-            if late.until <= first:
+        for level in self.delays:
+            if level.until <= first:
                 continue
-            begin, end = np.searchsorted(late.places, low), np.searchsorted(late.places, high)
-            begin = bisect(late.at, begin, end, t - late.delay)
+            begin, end = np.searchsorted(level.places, low), np.searchsorted(level.places, high)
+            begin = bisect(level.at, begin, end, t - level.delay)
             counts = end - begin
             query = np.repeat(np.arange(len(low)), counts)
             offset = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
-            event = late.places[np.repeat(begin, counts) + offset]
-            hidden = self.known[event] > t[query]
+            event = level.places[np.repeat(begin, counts) + offset]
+            hidden = self.available_at[event] > t[query]
             queries.append(query[hidden])
             events.append(event[hidden])
         return np.concatenate(queries), np.concatenate(events)
@@ -172,14 +174,14 @@ class Timeline:
     def _running(self, half_life: int) -> AnyArray:
         """The decayed count of each key just after each of its occurrences.
 
-        Inside an epoch of EPOCH half-lives weights are powers of two that a float can hold, so that sums are
+        Inside an epoch of EPOCH_HALF_LIVES half-lives weights are powers of two that a float can hold, so that sums are
         running totals; from one epoch of a key to its next the end is carried over.
         """
-        epoch = self.at // (EPOCH * half_life)
+        epoch = self.at // (EPOCH_HALF_LIVES * half_life)
         begins = np.concatenate([[True], epoch[1:] != epoch[:-1]]) if len(epoch) else np.zeros(0, bool)
         begins[self.starts[:-1][np.diff(self.starts) > 0]] = True
         group = np.cumsum(begins) - 1
-        growth = np.exp2((self.at - epoch * (EPOCH * half_life)) / half_life)
+        growth = np.exp2((self.at - epoch * (EPOCH_HALF_LIVES * half_life)) / half_life)
         totals = pl.DataFrame({"group": group, "weight": growth}).select(
             pl.col("weight").cum_sum().over("group")
         )
@@ -202,17 +204,17 @@ class Timeline:
         return counts
 
 
-def _levels(at: Moments, known: Moments) -> list[Late]:
-    """What became known after it happened, by how much later: a stream is late by little, a backfill by much."""
-    late = np.flatnonzero(known > at)
-    delay = known[late] - at[late]
+def _levels(at: Moments, available_at: Moments) -> list[DelayLevel]:
+    """Late events by their delay: a stream is late by little, a backfill by much."""
+    late = np.flatnonzero(available_at > at)
+    delay = available_at[late] - at[late]
     levels, bound = [], 1
     while len(late):
-        bound *= STEP
+        bound *= DELAY_RATIO
         mine = delay <= bound
         if mine.any():
             places = late[mine]
-            levels.append(Late(bound, places, at[places], int(known[places].max())))
+            levels.append(DelayLevel(bound, places, at[places], int(available_at[places].max())))
         late, delay = late[~mine], delay[~mine]
     return levels
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from shortlist.base.types import AnyArray, Rows
 
-WORD = 64
+WORD_BITS = 64
 
 
 class Wavelet:
@@ -43,7 +43,7 @@ class _Bits:
 
     def __init__(self, bits: AnyArray) -> None:
         packed = np.packbits(bits, bitorder="little")
-        whole = np.zeros((len(bits) // WORD + 1) * 8, np.uint8)
+        whole = np.zeros((len(bits) // WORD_BITS + 1) * 8, np.uint8)
         whole[: len(packed)] = packed
         self.words = whole.view(np.uint64)
         ones = np.bitwise_count(self.words).astype(np.int32)
@@ -51,6 +51,6 @@ class _Bits:
         self.zeros = len(bits) - int(ones.sum())
 
     def before(self, place: Rows) -> Rows:
-        word, bit = place // WORD, (place % WORD).astype(np.uint64)
+        word, bit = place // WORD_BITS, (place % WORD_BITS).astype(np.uint64)
         inside = self.words[word] & ((np.uint64(1) << bit) - np.uint64(1))
         return self.ones[word].astype(np.int64) + np.bitwise_count(inside)

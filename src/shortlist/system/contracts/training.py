@@ -24,9 +24,9 @@ class TrainingData:
     A source reads what it needs; only ``histories`` and ``items`` are always there (either may be empty).
     """
 
-    histories: Histories  # one row per user, in the order of ``users`` where those are given
+    histories: Histories  # one row per user
     items: Items  # the catalogue, with attributes
-    users: Users = NO_USERS  # keys and attributes of the rows of ``histories``; empty: not known
+    users: Users = NO_USERS  # the rows of ``histories`` in order, then users without events; empty: not known
     objectives: Sequence[Objective | Match | Label] = ()  # each with its weight
     contexts: Contexts = NO_CONTEXTS  # vocabularies of ``histories.context``
     validation: Histories | None = (

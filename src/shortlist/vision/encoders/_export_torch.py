@@ -21,7 +21,7 @@ from shortlist.base.optional import require
 from shortlist.vision.encoders.prepare import Preparation
 
 OPSET = 18  # of ONNX
-logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of libraries that are not needed
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about optional libraries
 
 
 @dataclass
@@ -39,13 +39,13 @@ class Staged:
 
     def graph(self, *more: nn.Module) -> bytes:
         """The stages and what comes after them as ONNX, from uint8[n, side, side, 3] to unit vectors."""
-        whole = _Whole(self.mean, self.scale, nn.Sequential(*self.stages, *more)).eval()
+        end_to_end = _EndToEnd(self.mean, self.scale, nn.Sequential(*self.stages, *more)).eval()
         side = self.preparation.side
         example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.inference_mode():
-            warnings.simplefilter("ignore")  # of the exporter, about itself
+            warnings.simplefilter("ignore")  # of the exporter's own deprecations
             program: Any = torch.onnx.export(
-                whole,
+                end_to_end,
                 (example,),
                 dynamo=True,
                 verbose=False,
@@ -73,7 +73,7 @@ class Scale(nn.Module):
         return scaled
 
 
-class _Whole(nn.Module):
+class _EndToEnd(nn.Module):
     def __init__(self, mean: Sequence[float], scale: Sequence[float], model: nn.Module) -> None:
         super().__init__()
         self.scale, self.model = Scale(mean, scale), model
@@ -89,7 +89,7 @@ class Convolution(nn.Module):
         super().__init__()
         size, step = int(convolution.kernel_size[0]), int(convolution.stride[0])
         before = (size - step) // 2  # for sides that the step divides, as those of every stage are
-        self.around = (before, size - step - before) * 2
+        self.padding = (before, size - step - before) * 2
         plain = nn.Conv2d(
             convolution.in_channels,
             convolution.out_channels,
@@ -103,9 +103,9 @@ class Convolution(nn.Module):
         self.convolution = fuse_conv_bn_eval(plain.eval(), norm.eval())
 
     def forward(self, x: Tensor) -> Tensor:
-        x = pad(x, self.around) if self.convolution.stride[0] > 1 else x
-        found: Tensor = self.convolution(x)
-        return found
+        x = pad(x, self.padding) if self.convolution.stride[0] > 1 else x
+        out: Tensor = self.convolution(x)
+        return out
 
 
 class Block(nn.Module):
@@ -118,17 +118,17 @@ class Block(nn.Module):
         self.depthwise = Convolution(block._depthwise_conv, block._bn1)
         self.project = Convolution(block._project_conv, block._bn2)
         narrow = self.project.convolution.out_channels
-        self.adds = block._depthwise_conv.stride[0] == 1 and block._block_args.input_filters == narrow
+        self.residual = block._depthwise_conv.stride[0] == 1 and block._block_args.input_filters == narrow
 
     def forward(self, x: Tensor) -> Tensor:
         inner = relu6(self.expand(x)) if self.expand is not None else x
         inner = self.project(relu6(self.depthwise(inner)))
-        found: Tensor = x + inner if self.adds else inner
-        return found
+        out: Tensor = x + inner if self.residual else inner
+        return out
 
 
 class Pool(nn.Module):
-    """The mean over places."""
+    """Global average pooling."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean((2, 3))
@@ -149,7 +149,7 @@ def efficientnet_lite0(preparation: Preparation) -> Staged:
     return Staged([first, *blocks, last], 9, preparation, [127.0] * 3, [128.0] * 3)
 
 
-def timm(name: str, weights: Path | bool, side: int | None, share: float | None) -> Staged:
+def timm(name: str, weights: Path | bool, side: int | None, crop_share: float | None) -> Staged:
     """A model of ``timm`` without its classifier; ``weights``: fetched or not, or a file."""
     package = require("timm", extra="timm", why=f"the encoder Timm({name!r})")
     if not package.is_model(name):
@@ -158,13 +158,13 @@ def timm(name: str, weights: Path | bool, side: int | None, share: float | None)
     model = package.create_model(
         name, pretrained=bool(weights), num_classes=0, pretrained_cfg_overlay=overlay
     ).eval()
-    wanted = package.data.resolve_data_config({}, model=model)
-    prepared = Preparation(side=side or wanted["input_size"][1], share=share or wanted["crop_pct"])
-    return _one(model, prepared, wanted["mean"], wanted["std"])
+    config = package.data.resolve_data_config({}, model=model)
+    prepared = Preparation(side=side or config["input_size"][1], crop_share=crop_share or config["crop_pct"])
+    return _one_stage(model, prepared, config["mean"], config["std"])
 
 
-def open_clip(name: str, weights: str | None, share: float | None) -> Staged:
-    """The picture tower of an ``open-clip-torch`` model; ``weights``: a tag that it knows, or a file."""
+def open_clip(name: str, weights: str | None, crop_share: float | None) -> Staged:
+    """The image tower of an ``open-clip-torch`` model; ``weights``: a tag that it knows, or a file."""
     package = require("open_clip", extra="open-clip", why=f"the encoder OpenClip({name!r})")
     if name not in package.list_models():
         raise DataError(f"open_clip has no model {name!r}: open_clip.list_models() names them")
@@ -172,23 +172,28 @@ def open_clip(name: str, weights: str | None, share: float | None) -> Staged:
     side = tower.image_size[0] if isinstance(tower.image_size, tuple) else tower.image_size
     mean = getattr(tower, "image_mean", None) or package.OPENAI_DATASET_MEAN
     scale = getattr(tower, "image_std", None) or package.OPENAI_DATASET_STD
-    return _one(_First(tower), Preparation(side=side, share=share or 1.0), mean, scale)
+    return _one_stage(_First(tower), Preparation(side=side, crop_share=crop_share or 1.0), mean, scale)
 
 
-def hugging_face(name: str, side: int | None, share: float | None) -> Staged:
-    """The picture model of a ``transformers`` checkpoint: a name on the hub, or a folder."""
+def hugging_face(name: str, side: int | None, crop_share: float | None) -> Staged:
+    """The image model of a ``transformers`` checkpoint: a name on the hub, or a folder."""
     package = require("transformers", extra="transformers", why=f"the encoder HuggingFace({name!r})")
     reader = package.AutoImageProcessor.from_pretrained(name)
     model = package.AutoModel.from_pretrained(name).eval()
     model = getattr(model, "vision_model", model)
     size = dict(reader.size)
     pixels = side or size.get("height") or size.get("shortest_edge") or 224
-    return _one(
-        _Pooled(model), Preparation(side=pixels, share=share or 1.0), reader.image_mean, reader.image_std
+    return _one_stage(
+        _Pooled(model),
+        Preparation(side=pixels, crop_share=crop_share or 1.0),
+        reader.image_mean,
+        reader.image_std,
     )
 
 
-def _one(model: nn.Module, preparation: Preparation, mean: Sequence[float], std: Sequence[float]) -> Staged:
+def _one_stage(
+    model: nn.Module, preparation: Preparation, mean: Sequence[float], std: Sequence[float]
+) -> Staged:
     """A model that is one stage; ``mean`` and ``std`` are of pixels from 0 to 1."""
     return Staged([model], 1, preparation, [255 * m for m in mean], [255 * s for s in std])
 
@@ -201,22 +206,22 @@ class _First(nn.Module):
         self.tower = tower
 
     def forward(self, x: Tensor) -> Tensor:
-        found = self.tower(x)
-        pooled: Tensor = found[0] if isinstance(found, tuple) else found
+        outputs = self.tower(x)
+        pooled: Tensor = outputs[0] if isinstance(outputs, tuple) else outputs
         return pooled
 
 
 class _Pooled(nn.Module):
-    """What a ``transformers`` model pools itself, otherwise its first token, otherwise the mean over places."""
+    """What a ``transformers`` model pools itself, otherwise its first token, otherwise the mean over positions."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, x: Tensor) -> Tensor:
-        found = self.model(pixel_values=x)
-        pooled: Tensor | None = getattr(found, "pooler_output", None)
+        outputs = self.model(pixel_values=x)
+        pooled: Tensor | None = getattr(outputs, "pooler_output", None)
         if pooled is not None:
             return pooled.flatten(1)
-        hidden: Tensor = found.last_hidden_state
+        hidden: Tensor = outputs.last_hidden_state
         return hidden[:, 0] if hidden.dim() == 3 else hidden.mean((2, 3))

@@ -1,40 +1,19 @@
-"""Many pictures to vectors: every core reads and encodes, memory stays small, and nothing is done twice."""
+"""Many pictures to vectors: every core decodes and encodes, memory is bounded, and nothing is computed twice."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from shortlist.base.items import Pictures
+from shortlist.base.progress import Step
 from shortlist.base.settings import cache_folder
 from shortlist.base.types import Floats
 from shortlist.system.contracts import FittedEncoder
 from shortlist.vision.encoders.onnx_encoder import BATCH, all_cores
-from shortlist.vision.encoders.prefetch import ahead
+from shortlist.vision.encoders.prefetch import prefetched
 from shortlist.vision.encoders.vector_cache import VectorCache
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How far embedding has come."""
-
-    done: int
-    total: int
-    cached: int  # of the done, how many were known already
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Pictures per second."""
-        return self.done / max(self.seconds, 1e-9)
-
-    def __str__(self) -> str:
-        """A line for people."""
-        left = (self.total - self.done) / max(self.rate, 1e-9)
-        return f"{self.done:,} of {self.total:,} pictures, {self.rate:,.0f}/s, {left:,.0f} s left"
 
 
 def embed(
@@ -44,53 +23,52 @@ def embed(
     *,
     cache: VectorCache | None = None,
     threads: int | None = None,
-    progress: Callable[[Pace], None] | None = None,
+    step: Step | None = None,
 ) -> Floats:
     """The vectors of the pictures with these content hashes, float32[hashes, embedding_size].
 
-    ``cache``: None: the one of this encoder in the cache folder. For the rest see ``embedded``.
+    ``cache``: None: the one of this encoder in the cache folder. For the rest see ``embed_batches``.
     """
     vectors = np.empty((len(hashes), encoder.embedding_size), np.float32)
-    kept = cache
-    if kept is None:
-        kept = VectorCache(cache_folder() / "vectors", encoder.fingerprint, encoder.embedding_size)
+    opened = cache
+    if opened is None:
+        opened = VectorCache(cache_folder() / "vectors", encoder.fingerprint, encoder.embedding_size)
     try:
-        for first, some in embedded(encoder, pictures, hashes, kept, threads=threads, progress=progress):
-            vectors[first : first + len(some)] = some
+        for first, batch in embed_batches(encoder, pictures, hashes, opened, threads=threads, step=step):
+            vectors[first : first + len(batch)] = batch
     finally:
         if cache is None:
-            kept.close()
+            opened.close()
     return vectors
 
 
-def embedded(
+def embed_batches(
     encoder: FittedEncoder,
     pictures: Pictures,
     hashes: Sequence[str],
     cache: VectorCache,
     *,
     threads: int | None = None,
-    progress: Callable[[Pace], None] | None = None,
+    step: Step | None = None,
 ) -> Iterator[tuple[int, Floats]]:
-    """Vectors a batch at a time, each with the place of its first, in order; memory does not grow with the number.
+    """Vectors a batch at a time, in order, each with the place of its first; memory does not grow with the number.
 
-    Every thread takes a batch all the way from file to vectors, so that no core waits for another; ``threads``:
-    None: one for each core; the encoder should then use one for a call. What is in ``cache`` is not even read;
-    what is new is on disk there before it is given out, so that a killed run goes on where it was.
-    ``progress`` is called after each batch. Raises NotFoundError for a picture that is not there.
+    A thread takes a batch all the way from file to vectors, so that no core waits for another; ``threads``: None:
+    one for each core; the encoder should then use one per call. Pictures that are in ``cache`` are not even
+    decoded; new vectors are on disk there before they are yielded, so a killed run continues where it was.
+    ``step`` advances by one for each picture. Raises NotFoundError for a picture that is not there.
     """
 
-    def work(first: int) -> tuple[list[str], Floats]:
+    def encode(first: int) -> tuple[list[str], Floats]:
         new = list(dict.fromkeys(h for h in hashes[first : first + BATCH] if h not in cache))
         return new, encoder.encode([pictures.read(hash) for hash in new])
 
-    workers, started, known = threads or all_cores(), time.perf_counter(), 0
+    workers = threads or all_cores()
     firsts = range(0, len(hashes), BATCH)
-    batches = ahead(work, firsts, threads=workers, most=2 * workers)
+    batches = prefetched(encode, firsts, threads=workers, max_pending=2 * workers)
     for first, (new, vectors) in zip(firsts, batches, strict=True):
         cache.add(new, vectors)
         batch = hashes[first : first + BATCH]
-        known += len(batch) - len(new)
-        if progress is not None:
-            progress(Pace(first + len(batch), len(hashes), known, time.perf_counter() - started))
+        if step is not None:
+            step.advance(len(batch))
         yield first, cache.take(batch)

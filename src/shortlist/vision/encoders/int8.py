@@ -1,4 +1,4 @@
-"""A quarter of the size: weights and activations as 8-bit integers, where that does not hurt."""
+"""Static quantisation to 8-bit integers, kept where it is faster and changes few neighbours."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from shortlist.base.types import Floats, Picture
 from shortlist.vision.encoders.onnx_encoder import BATCH, OnnxEncoder
 from shortlist.vision.encoders.prepare import Squares
 
-SHOWN = 128  # pictures from which the ranges of activations are read
-JUDGED = 1000  # pictures on which the two are compared
-NEAREST = 10  # neighbours of a picture that should stay its neighbours
-ROUNDS = 5  # of timing, in turn
-LAYERS = ["Conv", "Gemm", "MatMul"]  # the rest takes no time
+CALIBRATION = 128  # pictures that the ranges of activations are calibrated on
+EVALUATION = 1000  # pictures on which the two are compared
+NEIGHBOURS = 10  # nearest pictures of each that should stay so
+TIMING_ROUNDS = 5  # the two take turns
+QUANTISED_LAYERS = ["Conv", "Gemm", "MatMul"]  # the others take little time
 
 
-def smaller(
+def quantised_encoder(
     encoder: OnnxEncoder, pictures: Sequence[Picture], *, tolerance: float = 0.05, gain: float = 1.1
 ) -> OnnxEncoder:
     """The encoder with 8-bit integers, if it is ``gain`` times as fast here and keeps the neighbours.
@@ -34,18 +34,18 @@ def smaller(
     (Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
     inference", CVPR 2018). Needs the package ``onnx``.
     """
-    squares = encoder.preparation(pictures[:JUDGED])
-    light = OnnxEncoder(_quantised(encoder.model, squares[:SHOWN]), encoder.preparation, encoder.facts)
-    exact, rough = _vectors(encoder, squares), _vectors(light, squares)
+    squares = encoder.preparation(pictures[:EVALUATION])
+    small = OnnxEncoder(_quantised(encoder.model, squares[:CALIBRATION]), encoder.preparation, encoder.facts)
+    exact, quantised = _vectors(encoder, squares), _vectors(small, squares)
     facts = {
-        "cosine": round(float((exact * rough).sum(axis=1).mean()), 4),
-        "neighbours kept": round(_kept(exact, rough), 4),
-        "times as fast": round(_speed(encoder, light, squares[:1]), 2),
+        "cosine": round(float((exact * quantised).sum(axis=1).mean()), 4),
+        "neighbours kept": round(_neighbours_kept(exact, quantised), 4),
+        "speed-up": round(_speed(encoder, small, squares[:1]), 2),
     }
-    good = facts["neighbours kept"] >= 1 - tolerance and facts["times as fast"] >= gain
-    chosen = light if good else encoder
-    told = {**encoder.facts, "int8": {"used": good, **facts}}
-    return OnnxEncoder(chosen.model, chosen.preparation, told, threads=encoder.threads)
+    good = facts["neighbours kept"] >= 1 - tolerance and facts["speed-up"] >= gain
+    chosen = small if good else encoder
+    facts_of_both = {**encoder.facts, "int8": {"used": good, **facts}}
+    return OnnxEncoder(chosen.model, chosen.preparation, facts_of_both, threads=encoder.threads)
 
 
 def _quantised(model: bytes, squares: Squares) -> bytes:
@@ -72,7 +72,7 @@ def _quantised(model: bytes, squares: Squares) -> bytes:
                 activation_type=tools.QuantType.QUInt8,
                 weight_type=tools.QuantType.QInt8,
                 per_channel=True,
-                op_types_to_quantize=LAYERS,
+                op_types_to_quantize=QUANTISED_LAYERS,
             )
         finally:
             logging.disable(logging.NOTSET)
@@ -84,13 +84,13 @@ def _vectors(encoder: OnnxEncoder, squares: Squares) -> Floats:
     return np.concatenate([encoder.run(squares[first : first + BATCH]) for first in firsts])
 
 
-def _kept(exact: Floats, rough: Floats) -> float:
+def _neighbours_kept(exact: Floats, quantised: Floats) -> float:
     """The share of each picture's nearest others that stay among its nearest."""
-    count = min(NEAREST, len(exact) - 1)
+    count = min(NEIGHBOURS, len(exact) - 1)
     if count < 1:
         return 1.0
     near = []
-    for vectors in (exact, rough):
+    for vectors in (exact, quantised):
         scores = vectors @ vectors.T
         np.fill_diagonal(scores, -np.inf)
         near.append(np.argpartition(-scores, count - 1, axis=1)[:, :count])
@@ -98,12 +98,12 @@ def _kept(exact: Floats, rough: Floats) -> float:
     return float(both.mean())
 
 
-def _speed(exact: OnnxEncoder, light: OnnxEncoder, squares: Squares) -> float:
-    """How many times as fast ``light`` encodes one picture on one thread, as a server does."""
+def _speed(exact: OnnxEncoder, small: OnnxEncoder, squares: Squares) -> float:
+    """How many times as fast ``small`` encodes one picture on one thread, as a server does."""
     ratios = []
-    for _ in range(ROUNDS):
+    for _ in range(TIMING_ROUNDS):
         times = []
-        for encoder in (exact, light):
+        for encoder in (exact, small):
             started = time.perf_counter()
             for _ in range(4):
                 encoder.run(squares)

@@ -19,7 +19,7 @@ from shortlist.base.types import Floats, Picture
 from shortlist.system.contracts import FittedEncoder
 from shortlist.vision.encoders.prepare import Preparation, Squares
 
-BATCH = 16  # pictures that run together: more gains nothing on a processor and takes memory
+BATCH = 16  # pictures encoded together: more gains nothing on a CPU and takes memory
 FORMAT = 1  # of the folder
 MODEL, FACTS = "model.onnx", "encoder.json"
 WHY = "encoding pictures"
@@ -46,8 +46,8 @@ class OnnxEncoder(FittedEncoder):
             dict(facts or {}),
             threads,
         )
-        shown = f"{preparation.side} {preparation.share}".encode()
-        self.fingerprint = hashlib.sha256(shown + b"\0" + model).hexdigest()[:16]
+        prepared = f"{preparation.side} {preparation.crop_share}".encode()
+        self.fingerprint = hashlib.sha256(prepared + b"\0" + model).hexdigest()[:16]
 
     def encode(self, pictures: Sequence[Picture]) -> Floats:
         """Prepared and run, ``BATCH`` at a time."""
@@ -76,10 +76,10 @@ class OnnxEncoder(FittedEncoder):
         options.add_session_config_entry(
             "session.intra_op.allow_spinning", "0"
         )  # cores are shared with decoding
-        options.log_severity_level = 3  # warnings of a GPU that is not there are no news
-        there = runtime.get_available_providers()
-        wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in there]
-        return runtime.InferenceSession(self.model, options, providers=wanted)
+        options.log_severity_level = 3  # do not warn that there is no GPU
+        available = runtime.get_available_providers()
+        providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in available]
+        return runtime.InferenceSession(self.model, options, providers=providers)
 
     def using(self, threads: int) -> OnnxEncoder:
         """The same encoder with that many threads to a call."""

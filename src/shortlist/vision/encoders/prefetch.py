@@ -1,4 +1,4 @@
-"""Work that threads do ahead of whoever needs it, in order and never too far."""
+"""Work that threads do before it is needed: in order, with a bounded number of results in memory."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T], *, threads: int, most: int) -> Iterator[R]:
-    """``function`` of each item, in order; at most ``most`` results wait at any time, however many items come."""
+def prefetched(
+    function: Callable[[T], R], items: Iterable[T], *, threads: int, max_pending: int
+) -> Iterator[R]:
+    """``function`` of each item, in order; at most ``max_pending`` results wait, however many items there are."""
     source = iter(items)
     pool = ThreadPoolExecutor(threads)
     try:
-        waiting: deque[Future[R]] = deque(pool.submit(function, item) for item in islice(source, most))
-        while waiting:
-            result = waiting.popleft().result()
-            waiting.extend(pool.submit(function, item) for item in islice(source, 1))
+        pending: deque[Future[R]] = deque(pool.submit(function, item) for item in islice(source, max_pending))
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(function, item) for item in islice(source, 1))
             yield result
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,6 +1,6 @@
-"""What can turn pictures into vectors: the one that needs no network, and any model of three libraries.
+"""Pretrained encoders: one whose weights need no download, and any model of three libraries.
 
-Fitting writes a model as one ONNX graph; torch is needed for that, and not after.
+Fitting exports a model as one ONNX graph; only that needs torch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class TorchEncoder(Encoder):
 
 @dataclass(frozen=True, kw_only=True)
 class EfficientNetLite0(TorchEncoder):
-    """EfficientNet-Lite0, ImageNet weights from its registry package: small, quick, and no network needed.
+    """EfficientNet-Lite0 with ImageNet weights from its registry package: small, fast, no download.
 
     Tan and Le, "EfficientNet", ICML 2019, in the variant of 2020 for small devices; vectors of 1,280 numbers.
     """
@@ -47,62 +47,66 @@ class EfficientNetLite0(TorchEncoder):
     side: int = field(
         default=224, metadata={"doc": "pixels of a side, a multiple of 32; 224 in its training"}
     )
-    share: float = field(
-        default=0.875, metadata={"doc": "of the shorter side that is looked at, in the middle"}
+    crop_share: float = field(
+        default=0.875, metadata={"doc": "share of the shorter side that the centre crop keeps"}
     )
 
     def _staged(self) -> Staged:
         from shortlist.vision.encoders._export_torch import efficientnet_lite0
         from shortlist.vision.encoders.prepare import Preparation
 
-        return efficientnet_lite0(Preparation(side=self.side, share=self.share))
+        return efficientnet_lite0(Preparation(side=self.side, crop_share=self.crop_share))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timm(TorchEncoder):
-    """Any picture model of ``timm``, without its classifier. Needs the package ``timm``."""
+    """Any image model of ``timm``, without its classifier. Needs the package ``timm``."""
 
     model: str = field(metadata={"doc": "as timm calls it, such as 'mobilenetv4_conv_small'"})
     weights: Path | bool = field(
-        default=True, metadata={"doc": "a file; True: timm fetches its own; False: random, for trying out"}
+        default=True, metadata={"doc": "a file; True: timm fetches its own; False: random, to try it out"}
     )
     side: int | None = field(default=None, metadata={"doc": "pixels of a side; None: as it was trained"})
-    share: float | None = field(
-        default=None, metadata={"doc": "of the shorter side; None: as it was trained"}
+    crop_share: float | None = field(
+        default=None, metadata={"doc": "share of the shorter side; None: as it was trained"}
     )
 
     def _staged(self) -> Staged:
         from shortlist.vision.encoders._export_torch import timm
 
-        return timm(self.model, self.weights, self.side, self.share)
+        return timm(self.model, self.weights, self.side, self.crop_share)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenClip(TorchEncoder):
-    """The picture half of any model of ``open-clip-torch``. Needs the package ``open-clip-torch``."""
+    """The image tower of any model of ``open-clip-torch``. Needs the package ``open-clip-torch``."""
 
     model: str = field(metadata={"doc": "as open_clip calls it, such as 'ViT-B-32'"})
     weights: str | None = field(
         default=None,
-        metadata={"doc": "a tag that open_clip fetches, or a file; None: random, for trying out"},
+        metadata={"doc": "a tag that open_clip fetches, or a file; None: random, to try it out"},
     )
-    share: float | None = field(default=None, metadata={"doc": "of the shorter side; None: all of it"})
+    crop_share: float | None = field(
+        default=None, metadata={"doc": "share of the shorter side; None: all of it"}
+    )
 
     def _staged(self) -> Staged:
         from shortlist.vision.encoders._export_torch import open_clip
 
-        return open_clip(self.model, self.weights, self.share)
+        return open_clip(self.model, self.weights, self.crop_share)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HuggingFace(TorchEncoder):
-    """Any picture model of ``transformers``: a name on its hub, or a folder. Needs ``transformers``."""
+    """Any image model of ``transformers``: a name on the hub, or a folder. Needs ``transformers``."""
 
     model: str = field(metadata={"doc": "such as 'facebook/dinov2-small', or a folder with a saved model"})
     side: int | None = field(default=None, metadata={"doc": "pixels of a side; None: as it was trained"})
-    share: float | None = field(default=None, metadata={"doc": "of the shorter side; None: all of it"})
+    crop_share: float | None = field(
+        default=None, metadata={"doc": "share of the shorter side; None: all of it"}
+    )
 
     def _staged(self) -> Staged:
         from shortlist.vision.encoders._export_torch import hugging_face
 
-        return hugging_face(self.model, self.side, self.share)
+        return hugging_face(self.model, self.side, self.crop_share)

@@ -1,35 +1,36 @@
-"""The training behind ``tune``: what is frozen is computed once for every view, the rest learns from that."""
+"""The training loop behind ``tune``: features of the frozen stages come from a cache, the rest learns from them."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from contextlib import ExitStack
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from shortlist.base.errors import DataError
+from shortlist.base.progress import Progress
+from shortlist.base.settings import cache_folder
 from shortlist.base.types import AnyArray, Floats, Mask, Picture, Rows
 from shortlist.vision.encoders._export_torch import Scale, Staged
-from shortlist.vision.encoders.onnx_encoder import OnnxEncoder, all_cores
-from shortlist.vision.encoders.prefetch import ahead
+from shortlist.vision.encoders.onnx_encoder import OnnxEncoder
 from shortlist.vision.encoders.prepare import Squares
-from shortlist.vision.tuning.augmentation import altered
+from shortlist.vision.encoders.vector_cache import VectorCache
+from shortlist.vision.tuning.augmentation import Augmentation
+from shortlist.vision.tuning.feature_cache import CachedFeatures, FeatureCache, content_hashes
 from shortlist.vision.tuning.fine_tune import Epoch, FineTune, TuneReport
-from shortlist.vision.tuning.retrieval_metrics import Alike, Quality, quality
+from shortlist.vision.tuning.retrieval_metrics import Relevance, RetrievalMetrics, retrieval_metrics
 
-BATCH = 8  # pictures through the frozen part together: larger tensors cost the allocator more than they gain
-JUDGED = 32  # pictures through the rest together
-ANSWERS = 5000  # validation searches among at most so many pictures, and hard negatives come from as many
+FORMAT = 1  # of cached features: rises when stages or augmentations compute something else
+INFERENCE_BATCH = 32  # pictures through the learning part together
+MAX_GALLERY = 5000  # pictures that validation queries search among; as many candidates for hard negatives
 WARM_UP = 0.15  # share of the steps in which the learning rate rises
-PROXY_SPEED = 10  # proxies start from nothing and learn this much faster
+PROXY_SPEED = 10  # proxies start from random and learn this much faster
 
 
 class Trainer:
@@ -40,12 +41,15 @@ class Trainer:
         staged: Staged,
         knobs: FineTune,
         pictures: Sequence[Picture],
-        alike: Alike,
-        held: Mask,
+        relevance: Relevance,
+        validation: Mask,
         watch: Callable[[Epoch], None],
+        progress: Progress,
     ) -> None:
         self.started = time.perf_counter()
-        self.staged, self.knobs, self.pictures, self.alike, self.watch = staged, knobs, pictures, alike, watch
+        self.staged, self.knobs, self.pictures, self.relevance = staged, knobs, pictures, relevance
+        self.watch, self.progress = watch, progress
+        self.hashes = content_hashes(pictures)
         self.rng = np.random.default_rng(knobs.seed)
         torch.manual_seed(knobs.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -53,145 +57,171 @@ class Trainer:
         frozen = nn.Sequential(Scale(staged.mean, staged.scale), *staged.stages[:cut])
         self.frozen = frozen.eval().requires_grad_(False).to(self.device)
         self.model = Model(staged.stages[cut:], knobs, self.device)
-        self.queries: Rows = np.flatnonzero(held)
-        self.answers: Rows = np.sort(self.rng.permutation(np.flatnonzero(~held))[:ANSWERS])
-        self.examples = _examples(alike, held)
+        self.queries: Rows = np.flatnonzero(validation)
+        self.gallery: Rows = np.sort(self.rng.permutation(np.flatnonzero(~validation))[:MAX_GALLERY])
+        self.examples = _examples(relevance, validation)
 
     def run(self, name: str) -> tuple[OnnxEncoder, TuneReport]:
-        """Train, go back to the best epoch, export."""
-        with tempfile.TemporaryDirectory(prefix="shortlist-tune-") as folder:
-            judged = np.concatenate([self.queries, self.answers])
-            plain = self._frozen(judged, Path(folder) / "plain", views=0)[0]
-            before = self._judge(plain)
-            self.model.start(self._outputs(plain, self.model.features))
-            rows = np.unique(self.examples)
-            views = self._frozen(rows, Path(folder) / "views", self.knobs.augmentations)
-            epochs, best, stopped = self._learn(plain, views, np.searchsorted(rows, self.examples))
-        facts = {"encoder": name, "tuned by": self.knobs.by, "backbone": self.knobs.backbone, "epochs": best}
+        """Train, return to the best epoch, export."""
+        knobs, training = self.knobs, np.unique(self.examples)
+        evaluated = np.concatenate([self.queries, self.gallery])
+        augmentation = None
+        if knobs.augmentations:
+            augmentation = Augmentation(views=knobs.augmentations, min_crop=knobs.min_crop, seed=knobs.seed)
+        with ExitStack() as stack:
+            plain = self._features(stack, evaluated, None)
+            before = self._evaluate(plain)
+            self.model.add_head(self._outputs(plain.take(np.arange(len(evaluated))), self.model.features))
+            views = self._features(stack, training, augmentation)
+            epochs, best, stopped = self._train(plain, views, np.searchsorted(training, self.examples))
+            vectors = self._outputs(plain.take(np.arange(len(evaluated))), self.model)
+        facts = {"encoder": name, "tuned by": knobs.by, "backbone": knobs.backbone, "epochs": best}
         graph = self.staged.graph(self.model.cpu().head)
+        encoder = OnnxEncoder(graph, self.staged.preparation, facts)
+        if not knobs.backbone:  # otherwise the last stages may have computed in half precision
+            self._keep(encoder, evaluated, vectors)
         seconds = time.perf_counter() - self.started
-        report = TuneReport(
-            self.knobs, before, epochs[best - 1].quality, tuple(epochs), best, stopped, seconds
-        )
-        return OnnxEncoder(graph, self.staged.preparation, facts), report
+        after = epochs[best - 1].metrics
+        return encoder, TuneReport(knobs, before, after, tuple(epochs), best, stopped, seconds)
 
-    def _learn(self, plain: AnyArray, views: AnyArray, examples: Rows) -> tuple[list[Epoch], int, str]:
-        """The epochs, the number of the best, to which the model goes back, and why it ended."""
-        knobs, best, kept, epochs = self.knobs, 0, self.model.state_dict(), list[Epoch]()
-        learner = Learner(knobs, self.model, self.alike, self.examples)
-        learner.schedule(knobs.most_epochs * math.ceil(len(examples) / self.drawn))
+    def _features(self, stack: ExitStack, rows: Rows, augmentation: Augmentation | None) -> CachedFeatures:
+        """Of the given pictures, from the cache where they were computed before."""
+        side, folder = self.staged.preparation.side, cache_folder() / "features"
+        shape = self._forward(np.zeros((1, side, side, 3), np.uint8)).shape[1:]
+        cache = FeatureCache(folder, self._fingerprint(), self.staged.preparation, self._forward, shape)
+        name = "features of pictures" if augmentation is None else "features of augmented pictures"
+        pictures, hashes = _Selected(self.pictures, rows), [self.hashes[row] for row in rows]
+        with self.progress.step(name, total=len(rows), unit="pictures") as step:
+            return stack.enter_context(cache.features(pictures, hashes, augmentation, step))
+
+    def _forward(self, squares: Squares) -> AnyArray:
+        """The frozen stages' features, float16[n, ...]."""
+        with torch.inference_mode():
+            features: AnyArray = self.frozen(torch.from_numpy(squares).to(self.device)).half().cpu().numpy()
+        return features
+
+    def _fingerprint(self) -> str:
+        """Of the frozen stages: their structure, their weights, and how pictures are prepared."""
+        digest = hashlib.sha256(f"{FORMAT} {self.frozen!r} {self.staged.preparation}".encode())
+        for name, tensor in sorted(self.frozen.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def _keep(self, encoder: OnnxEncoder, rows: Rows, vectors: Floats) -> None:
+        """Put the vectors that are known already where ``embed`` looks for them."""
+        folder = cache_folder() / "vectors"
+        with VectorCache(folder, encoder.fingerprint, encoder.embedding_size) as cache:
+            cache.add([self.hashes[row] for row in rows], vectors)
+
+    def _train(
+        self, plain: CachedFeatures, views: CachedFeatures, examples: Rows
+    ) -> tuple[list[Epoch], int, str]:
+        """The epochs, the number of the best, to whose weights the model returns, and why training ended."""
+        knobs, best, weights, epochs = self.knobs, 0, self.model.state_dict(), list[Epoch]()
+        learner = Learner(knobs, self.model, self.relevance, self.examples)
+        learner.schedule(knobs.max_epochs * math.ceil(len(examples) / self.drawn_per_batch))
         stopped = "it went through all epochs"
-        for number in range(1, knobs.most_epochs + 1):
-            self.model.train()
-            losses = [
-                learner.step([self._ready(part) for part in parts], chosen)
-                for chosen, parts in self._batches(views, examples)
-            ]
-            found = self._judge(plain)
-            epochs.append(Epoch(number, float(np.mean(losses)), found, time.perf_counter() - self.started))
-            self.watch(epochs[-1])
-            if not best or found.recall_1 >= epochs[best - 1].quality.recall_1:
-                best, kept = number, copy.deepcopy(self.model.state_dict())
-            if number - best >= knobs.patience:
-                stopped = f"recall@1 had not risen for {knobs.patience} epochs"
-                break
-        self.model.load_state_dict(kept)
+        with self.progress.step("tuning", total=knobs.max_epochs, unit="epochs") as step:
+            for number in range(1, knobs.max_epochs + 1):
+                self.model.train()
+                losses = [
+                    learner.step([self._tensor(part) for part in parts], chosen)
+                    for chosen, parts in self._batches(views, examples)
+                ]
+                metrics, seconds = self._evaluate(plain), time.perf_counter() - self.started
+                epochs.append(Epoch(number, float(np.mean(losses)), metrics, seconds))
+                self.watch(epochs[-1])
+                step.advance()
+                step.detail(str(epochs[-1]))
+                if not best or metrics.recall_1 >= epochs[best - 1].metrics.recall_1:
+                    best, weights = number, copy.deepcopy(self.model.state_dict())
+                if number - best >= knobs.patience:
+                    stopped = f"recall@1 had not risen for {knobs.patience} epochs"
+                    break
+        self.model.load_state_dict(weights)
         return epochs, best, stopped
 
-    def _batches(self, views: AnyArray, examples: Rows) -> Iterator[tuple[Rows, list[AnyArray]]]:
-        """Every example once, each of its pictures in a view drawn by chance: [examples, ...] for each column."""
+    def _batches(self, views: CachedFeatures, examples: Rows) -> Iterator[tuple[Rows, list[AnyArray]]]:
+        """Every example once, each of its pictures in a random view: [examples, ...] for each column."""
         for chosen in self._order(views, examples):
-            columns = examples[chosen].T
-            yield chosen, [views[self.rng.integers(len(views), size=len(chosen)), rows] for rows in columns]
+            drawn = [self.rng.integers(views.views, size=len(chosen)) for _ in range(examples.shape[1])]
+            yield chosen, [views.take(rows, v) for rows, v in zip(examples[chosen].T, drawn, strict=True)]
 
     @property
-    def hard(self) -> int:
-        """Hard negatives of each drawn pair; a label has every other label as negative."""
-        return self.knobs.hard_negatives if self.alike.labels is None else 0
+    def hard_negatives(self) -> int:
+        """Hard negatives of each drawn pair; a label has every other label as a negative."""
+        return self.knobs.hard_negatives if self.relevance.labels is None else 0
 
     @property
-    def drawn(self) -> int:
+    def drawn_per_batch(self) -> int:
         """Examples drawn for a batch, which their hard negatives fill up."""
-        return max(self.knobs.batch_size // (1 + self.hard), 1)
+        return max(self.knobs.batch_size // (1 + self.hard_negatives), 1)
 
-    def _order(self, views: AnyArray, examples: Rows) -> Iterator[Rows]:
-        """Positions of examples, a batch at a time; a drawn one brings those that look most like it."""
+    def _order(self, views: CachedFeatures, examples: Rows) -> Iterator[Rows]:
+        """Positions of examples, a batch at a time; each drawn one brings its hard negatives."""
         order = self.rng.permutation(len(examples))
         near = np.zeros((len(examples), 0), np.int64)
-        if self.hard:
-            pool = order[:ANSWERS]
-            vectors = self._outputs(views[0][examples[:, 0]], self.model)
+        if self.hard_negatives:
+            pool = order[:MAX_GALLERY]
+            vectors = self._outputs(views.take(examples[:, 0]), self.model)
             scores = vectors @ vectors[pool].T
             scores[pool, np.arange(len(pool))] = -np.inf
-            near = pool[np.argsort(-scores, axis=1)[:, : self.hard]]
-        for first in range(0, len(order), self.drawn):
-            drawn = order[first : first + self.drawn]
+            near = pool[np.argsort(-scores, axis=1)[:, : self.hard_negatives]]
+        for first in range(0, len(order), self.drawn_per_batch):
+            drawn = order[first : first + self.drawn_per_batch]
             batch = np.unique(np.concatenate([drawn, near[drawn].ravel()]))
             if len(batch) > 1:
                 yield batch
 
-    def _judge(self, plain: AnyArray) -> Quality:
-        vectors, asked = self._outputs(plain, self.model), len(self.queries)
-        return quality(self.alike, self.queries, vectors[:asked], self.answers, vectors[asked:])
+    def _evaluate(self, plain: CachedFeatures) -> RetrievalMetrics:
+        count = len(self.queries)
+        vectors = self._outputs(plain.take(np.arange(len(plain.rows))), self.model)
+        return retrieval_metrics(self.relevance, self.queries, vectors[:count], self.gallery, vectors[count:])
 
-    def _outputs(self, inputs: AnyArray, module: Callable[[Tensor], Tensor]) -> Floats:
+    def _outputs(self, features: AnyArray, module: Callable[[Tensor], Tensor]) -> Floats:
         self.model.eval()
         with torch.inference_mode():
             parts = [
-                module(self._ready(inputs[first : first + JUDGED])).float().cpu()
-                for first in range(0, len(inputs), JUDGED)
+                module(self._tensor(features[first : first + INFERENCE_BATCH])).float().cpu()
+                for first in range(0, len(features), INFERENCE_BATCH)
             ]
-        found: Floats = torch.cat(parts).numpy()
-        return found
+        outputs: Floats = torch.cat(parts).numpy()
+        return outputs
 
-    def _ready(self, part: AnyArray) -> Tensor:
-        """What was kept in half precision, for the model; pictures with their colours side by side."""
-        tensor = torch.from_numpy(np.ascontiguousarray(part)).to(self.device).float()
+    def _tensor(self, features: AnyArray) -> Tensor:
+        """Stored features (half precision) for the model; feature maps with their channels last in memory."""
+        tensor = torch.from_numpy(np.array(features)).to(self.device).float()
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
-    def _frozen(self, rows: Rows, path: Path, views: int) -> AnyArray:
-        """What the frozen part makes of pictures, float16[views, rows, ...] on disk; 0 views: one, unaltered."""
-        side, prepare = self.staged.preparation.side, self.staged.preparation
 
-        def squares(job: tuple[int, int]) -> Squares:
-            view, first = job
-            chosen = rows[first : first + BATCH]
-            if not views:
-                return prepare([self.pictures[row] for row in chosen])
-            rngs = [np.random.default_rng((self.knobs.seed, view, int(row))) for row in chosen]
-            drawn = zip(chosen, rngs, strict=True)
-            return np.stack([altered(self.pictures[r], side, self.knobs.smallest_cut, g) for r, g in drawn])
+class _Selected(Sequence[Picture]):
+    """Some of a sequence of pictures, read when they are needed."""
 
-        kept: AnyArray | None = None
-        jobs = [(view, first) for view in range(max(views, 1)) for first in range(0, len(rows), BATCH)]
-        threads = all_cores()
-        for (view, first), found in zip(
-            jobs, ahead(squares, jobs, threads=threads, most=2 * threads), strict=True
-        ):
-            with torch.inference_mode():
-                outputs = self.frozen(torch.from_numpy(found).to(self.device)).half().cpu().numpy()
-            if kept is None:
-                kept = _on_disk(path, (max(views, 1), len(rows), *outputs.shape[1:]))
-            kept[view, first : first + BATCH] = outputs
-        assert kept is not None
-        return kept
+    def __init__(self, pictures: Sequence[Picture], rows: Rows) -> None:
+        self.pictures, self.rows = pictures, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place):  # type: ignore[no-untyped-def]
+        return self.pictures[int(self.rows[place])]
 
 
 class Model(nn.Module):
-    """The stages that learn, and the head; until it is started there is none."""
+    """The stages that learn, and the head, which ``add_head`` makes."""
 
     def __init__(self, stages: Sequence[nn.Module], knobs: FineTune, device: torch.device) -> None:
         super().__init__()
         self.knobs, self.device = knobs, device
-        self.tail, self.head = nn.Sequential(*stages).to(device), nn.Sequential()
+        self.stages, self.head = nn.Sequential(*stages).to(device), nn.Sequential()
 
-    def start(self, features: Floats) -> None:
-        """Give it a head for such ``features``, which it sees with mean 0 and deviation 1: it learns faster so."""
+    def add_head(self, features: Floats) -> None:
+        """A linear head over ``features`` standardised to mean 0 and deviation 1, which learns faster."""
         head = nn.Linear(features.shape[1], self.knobs.embedding_size)
         nn.init.orthogonal_(head.weight)
         nn.init.zeros_(head.bias)
-        standard = Standard(features.mean(axis=0), features.std(axis=0) + 1e-6)
-        self.head = nn.Sequential(standard, nn.Dropout(self.knobs.dropout), head).to(self.device)
+        standardise = Standardise(features.mean(axis=0), features.std(axis=0) + 1e-6)
+        self.head = nn.Sequential(standardise, nn.Dropout(self.knobs.dropout), head).to(self.device)
 
     def train(self, mode: bool = True) -> Model:
         """Statistics of batch normalisation stay as they are: batches are small."""
@@ -202,20 +232,20 @@ class Model(nn.Module):
         return self
 
     def features(self, x: Tensor) -> Tensor:
-        """What the backbone sees, in half the precision where the processor is faster with it."""
-        if not len(self.tail):
+        """The backbone's output, in bfloat16 where the processor is faster with it."""
+        if not len(self.stages):
             return x
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=_half_is_faster(x.device)):
-            found: Tensor = self.tail(x)
-        return found.float()
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=_bfloat16_is_faster(x.device)):
+            features: Tensor = self.stages(x)
+        return features.float()
 
     def forward(self, x: Tensor) -> Tensor:
         """Vectors of length 1."""
         return normalize(self.head(self.features(x)), dim=1)
 
 
-class Standard(nn.Module):
-    """Numbers less their mean, in deviations."""
+class Standardise(nn.Module):
+    """Features less their mean, in standard deviations."""
 
     def __init__(self, mean: Floats, deviation: Floats) -> None:
         super().__init__()
@@ -231,17 +261,17 @@ class Standard(nn.Module):
 class Learner:
     """Steps of AdamW (Loshchilov and Hutter, ICLR 2019) on the loss of labels or of pairs."""
 
-    def __init__(self, knobs: FineTune, model: Model, alike: Alike, examples: Rows) -> None:
-        self.knobs, self.model, self.alike, self.examples = knobs, model, alike, examples
+    def __init__(self, knobs: FineTune, model: Model, relevance: Relevance, examples: Rows) -> None:
+        self.knobs, self.model, self.relevance, self.examples = knobs, model, relevance, examples
         groups = [{"params": list(model.parameters()), "weight_decay": knobs.regularization}]
-        self.rates = [knobs.rate]
-        if alike.labels is not None:
-            codes, self.targets = np.unique(alike.labels[examples[:, 0]], return_inverse=True)
+        self.rates = [knobs.peak_learning_rate]
+        if relevance.labels is not None:
+            codes, self.targets = np.unique(relevance.labels[examples[:, 0]], return_inverse=True)
             start = torch.randn(len(codes), knobs.embedding_size, device=model.device) * 0.1
             self.proxies = nn.Parameter(start)
             groups.append({"params": [self.proxies], "weight_decay": 0.0})
-            self.rates.append(knobs.rate * PROXY_SPEED)
-        self.optimizer = torch.optim.AdamW(groups, lr=knobs.rate)
+            self.rates.append(knobs.peak_learning_rate * PROXY_SPEED)
+        self.optimizer = torch.optim.AdamW(groups, lr=knobs.peak_learning_rate)
 
     def schedule(self, steps: int) -> None:
         """Up, and down along a cosine (Smith, "Super-convergence", 2018)."""
@@ -250,50 +280,38 @@ class Learner:
         )
 
     def step(self, inputs: Sequence[Tensor], chosen: Rows) -> float:
-        """One batch: ``inputs`` hold one tensor for labels, two for pairs, of the ``chosen`` examples."""
+        """The loss of one batch: ``inputs`` are one tensor for labels, two for pairs, of the ``chosen`` examples."""
         vectors = [self.model(part) for part in inputs]
-        loss = self._of_labels(vectors[0], chosen) if len(vectors) == 1 else self._of_pairs(vectors, chosen)
+        loss = self._label_loss(vectors[0], chosen) if len(vectors) == 1 else self._pair_loss(vectors, chosen)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.scheduler.step()
         return loss.item()
 
-    def _of_labels(self, vectors: Tensor, chosen: Rows) -> Tensor:
+    def _label_loss(self, vectors: Tensor, chosen: Rows) -> Tensor:
         targets = torch.from_numpy(self.targets[chosen]).to(vectors.device)
         logits = vectors @ normalize(self.proxies, dim=1).T / self.knobs.temperature
-        return cross_entropy(logits, targets, label_smoothing=self.knobs.smoothing)
+        return cross_entropy(logits, targets, label_smoothing=self.knobs.label_smoothing)
 
-    def _of_pairs(self, vectors: Sequence[Tensor], chosen: Rows) -> Tensor:
-        """InfoNCE both ways; what belongs together through another pair is no negative."""
+    def _pair_loss(self, vectors: Sequence[Tensor], chosen: Rows) -> Tensor:
+        """InfoNCE in both directions; pictures that are relevant through another pair are no negatives."""
         logits = vectors[0] @ vectors[1].T / self.knobs.temperature
         one, other = self.examples[chosen].T
-        also = self.alike.matrix(one, other) | (one[:, None] == other) | (other[:, None] == other)
-        np.fill_diagonal(also, False)
-        logits = logits.masked_fill(torch.from_numpy(also).to(logits.device), -torch.inf)
+        relevant = self.relevance.matrix(one, other) | (one[:, None] == other) | (other[:, None] == other)
+        np.fill_diagonal(relevant, False)
+        logits = logits.masked_fill(torch.from_numpy(relevant).to(logits.device), -torch.inf)
         targets = torch.arange(len(chosen), device=logits.device)
         return (cross_entropy(logits, targets) + cross_entropy(logits.T, targets)) / 2
 
 
-def _examples(alike: Alike, held: Mask) -> Rows:
-    """What is trained on: pictures of known labels, [examples, 1], or pairs, [examples, 2]; none held out."""
-    if alike.labels is not None:
-        return np.flatnonzero(~held & (alike.labels >= 0))[:, None]
-    assert alike.pairs is not None
-    return alike.pairs[~held[alike.pairs].any(axis=1)].astype(np.int64)
+def _examples(relevance: Relevance, validation: Mask) -> Rows:
+    """What is trained on: labelled pictures, [examples, 1], or pairs, [examples, 2]; none of validation."""
+    if relevance.labels is not None:
+        return np.flatnonzero(~validation & (relevance.labels >= 0))[:, None]
+    assert relevance.pairs is not None
+    return relevance.pairs[~validation[relevance.pairs].any(axis=1)].astype(np.int64)
 
 
-def _on_disk(path: Path, shape: tuple[int, ...]) -> AnyArray:
-    """A float16 array in a file. Raises DataError where the disk has no room for it."""
-    size, free = 2 * math.prod(shape), shutil.disk_usage(path.parent).free
-    if size > 0.9 * free:
-        raise DataError(
-            f"tuning would write {size / 1e9:.1f} GB to {path.parent.parent}, which has {free / 1e9:.1f} GB free: "
-            "ask for fewer augmentations, or name another folder in TMPDIR"
-        )
-    found: AnyArray = np.lib.format.open_memmap(path, "w+", np.float16, shape)
-    return found
-
-
-def _half_is_faster(device: torch.device) -> bool:
+def _bfloat16_is_faster(device: torch.device) -> bool:
     return device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())

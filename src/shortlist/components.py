@@ -1,0 +1,83 @@
+"""Everything that an author of a source, ranker, filter, order, encoder or feature imports.
+
+Contracts with their fitted classes and capabilities, what they are fitted on, what they answer, and small helpers.
+The contract suites are in `shortlist.testing`; docs/components.md shows one component of each kind.
+Importing this loads no model library and no web framework.
+"""
+
+from shortlist.base.columns import DAY as DAY
+from shortlist.base.columns import HOUR as HOUR
+from shortlist.base.columns import MINUTE as MINUTE
+from shortlist.base.columns import SECOND as SECOND
+from shortlist.base.contexts import Contexts as Contexts
+from shortlist.base.durations import microseconds as microseconds
+from shortlist.base.errors import DataError as DataError
+from shortlist.base.errors import DeclarationError as DeclarationError
+from shortlist.base.errors import InvalidRequestError as InvalidRequestError
+from shortlist.base.errors import MissingExtraError as MissingExtraError
+from shortlist.base.errors import NotFoundError as NotFoundError
+from shortlist.base.errors import PictureError as PictureError
+from shortlist.base.errors import ReleaseError as ReleaseError
+from shortlist.base.errors import ShortlistError as ShortlistError
+from shortlist.base.errors import UnavailableError as UnavailableError
+from shortlist.base.files import load_array as load_array
+from shortlist.base.files import read_json as read_json
+from shortlist.base.files import save_arrays as save_arrays
+from shortlist.base.files import write_json as write_json
+from shortlist.base.histories import Histories as Histories
+from shortlist.base.items import CodedColumn as CodedColumn
+from shortlist.base.items import Items as Items
+from shortlist.base.items import Pictures as Pictures
+from shortlist.base.optional import require as require
+from shortlist.base.progress import Progress as Progress
+from shortlist.base.progress import Step as Step
+from shortlist.base.queries import Allowed as Allowed
+from shortlist.base.queries import Candidates as Candidates
+from shortlist.base.queries import Queries as Queries
+from shortlist.base.queries import Ragged as Ragged
+from shortlist.base.queries import Retrieved as Retrieved
+from shortlist.base.queries import SearchQuery as SearchQuery
+from shortlist.base.suggest import did_you_mean as did_you_mean
+from shortlist.base.threads import limited_threads as limited_threads
+from shortlist.base.threads import one_thread as one_thread
+from shortlist.base.top import first_allowed as first_allowed
+from shortlist.base.top import top as top
+from shortlist.base.top import top_of_lists as top_of_lists
+from shortlist.base.types import AnyArray as AnyArray
+from shortlist.base.types import Floats as Floats
+from shortlist.base.types import Mask as Mask
+from shortlist.base.types import Moments as Moments
+from shortlist.base.types import Picture as Picture
+from shortlist.base.types import Positions as Positions
+from shortlist.base.types import Rows as Rows
+from shortlist.base.users import Users as Users
+from shortlist.features.kind import Block as Block
+from shortlist.features.kind import BlockInputs as BlockInputs
+from shortlist.features.kind import FeatureKind as FeatureKind
+from shortlist.index import ExactIndex as ExactIndex
+from shortlist.index import SegmentedIndex as SegmentedIndex
+from shortlist.index import VectorIndex as VectorIndex
+from shortlist.system.contracts import CategoricalColumn as CategoricalColumn
+from shortlist.system.contracts import Component as Component
+from shortlist.system.contracts import DescribesCandidates as DescribesCandidates
+from shortlist.system.contracts import Encoder as Encoder
+from shortlist.system.contracts import Examples as Examples
+from shortlist.system.contracts import ExplainsPredictions as ExplainsPredictions
+from shortlist.system.contracts import ExplainsWithHistory as ExplainsWithHistory
+from shortlist.system.contracts import Filter as Filter
+from shortlist.system.contracts import Fitted as Fitted
+from shortlist.system.contracts import FittedEncoder as FittedEncoder
+from shortlist.system.contracts import FittedFilter as FittedFilter
+from shortlist.system.contracts import FittedOrder as FittedOrder
+from shortlist.system.contracts import FittedRanker as FittedRanker
+from shortlist.system.contracts import FittedSource as FittedSource
+from shortlist.system.contracts import GrowsWithCatalogue as GrowsWithCatalogue
+from shortlist.system.contracts import Order as Order
+from shortlist.system.contracts import Ranker as Ranker
+from shortlist.system.contracts import RankerInputs as RankerInputs
+from shortlist.system.contracts import Source as Source
+from shortlist.system.contracts import TrainingData as TrainingData
+from shortlist.system.contracts import TrainingOptions as TrainingOptions
+from shortlist.system.features import Definition as Definition
+from shortlist.system.knobs import load_class as load_class
+from shortlist.system.knobs import path_of as path_of
