@@ -28,9 +28,7 @@ from shortlist.service.active_release import ActiveRelease, View
 from shortlist.storage.store import EventStore
 from shortlist.vision.images.album import Album
 
-MAX_USER_NUMBER = (
-    2**31
-)  # of live features: users of the release have the lowest numbers, unknown ones the rest
+MAX_USER_NUMBER = 2**31  # users of the release have the lowest numbers, unknown ones the rest
 
 
 def now() -> int:
