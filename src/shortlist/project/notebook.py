@@ -16,19 +16,24 @@ INTERVAL = 0.2  # seconds between updates
 
 def in_notebook() -> bool:
     """Whether this code runs in the kernel of a notebook."""
+    return hasattr(_shell(), "kernel")
+
+
+def _shell() -> Any:
+    """IPython's shell; None outside of one."""
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return hasattr(shell, "kernel")
+    return ipython.get_ipython() if ipython else None
 
 
 class NotebookProgress(Progress):
-    """Shows steps as bars while they run, and as lines with their duration when they are done.
+    """Shows steps as bars while they run, and as lines with their duration when they are done; one area for each cell.
 
     Steps inside a step disappear when they end; notes stay. Needs nothing but IPython: browsers draw the bars.
     """
 
     def __init__(self) -> None:
-        self._area: Any = None  # the display of the cell whose steps run
+        self._cell: int | None = None  # whose steps are shown
+        self._area: Any = None  # its display
         self._done: list[str] = []
         self._running: list[_ShownStep] = []
         self._updated = 0.0
@@ -36,8 +41,9 @@ class NotebookProgress(Progress):
     @contextmanager
     def step(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
         """A step that lasts as long as the block."""
-        if not self._running:
-            self._area, self._done = None, []
+        cell = getattr(_shell(), "execution_count", None)
+        if not self._running and cell != self._cell:
+            self._cell, self._area, self._done = cell, None, []
         step = _ShownStep(self, name, total, unit)
         self._running.append(step)
         self.show(now=True)
