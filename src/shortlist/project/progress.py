@@ -1,4 +1,4 @@
-"""Progress of long work on a terminal, in a notebook or in a log, for every interface."""
+"""Progress of long work on a terminal, or in a log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AMOUNTS, DETAIL = (
 class ProgressDisplay(Progress):
     """Shows steps as bars with the time left while they run, and as a line with their duration when they are done.
 
-    Bars need a terminal or a notebook; elsewhere a line every ``interval`` seconds has the state of the
+    Bars need a terminal; elsewhere a line every ``interval`` seconds has the state of the
     innermost step. Steps inside a step disappear when they end; notes stay.
     """
 
@@ -56,7 +56,7 @@ class ProgressDisplay(Progress):
     @contextmanager
     def _shown(self) -> Iterator[None]:
         """While a step runs that is in no other: bars, or lines."""
-        if self._console.is_terminal or self._console.is_jupyter:
+        if self._console.is_terminal:
             with _bars(self._console) as self._bars:
                 yield
             self._bars = None

@@ -47,16 +47,16 @@ def check(project: Project) -> list[Problem]:
     return problems + [Problem(severity="error", file="features", message=each) for each in external]
 
 
-def ingest(project: Project) -> IngestReport:
+def ingest(project: Project, progress: Progress = SILENT) -> IngestReport:
     """Read what is new in the declared tables into the home. Raises DataError, DeclarationError."""
-    return ingest_data(project.system, project.home, project.root)
+    return ingest_data(project.system, project.home, project.root, progress=progress)
 
 
-def dataset(project: Project) -> tuple[Dataset, int]:
+def dataset(project: Project, progress: Progress = SILENT) -> tuple[Dataset, int]:
     """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
     with learning(project.home), project.store() as store:
         log, watermark = whole_log(project.home, store)
-        return load_dataset(project.system, project.home, log, store.added_items()), watermark
+        return load_dataset(project.system, project.home, log, store.added_items(), progress), watermark
 
 
 @contextmanager
