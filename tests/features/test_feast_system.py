@@ -110,8 +110,8 @@ def test_check_reads_the_repository(shop, tmp_path):
 def test_the_table_of_features_has_the_columns(shop):
     columns = {column.name: column for column in verbs.features(shop)}
     ctr, kind = columns["item_stats_ctr"], columns["user_stats_kind"]
-    assert (ctr.owner, ctr.kind, ctr.known) == ("item", "FeastView", 1.0)
-    assert (kind.owner, kind.kind, kind.known) == ("user", "FeastView", 1.0)
+    assert (ctr.owner, ctr.kind, ctr.coverage) == ("item", "FeastView", 1.0)
+    assert (kind.owner, kind.kind, kind.coverage) == ("user", "FeastView", 1.0)
 
 
 def test_parity_looks_at_what_the_log_says(shop):

@@ -1,4 +1,4 @@
-"""Definitions and what they learned as files of a release; a kind is found by the import path of its class."""
+"""Definitions and what they learned as files of a release; a kind is loaded by the import path of its class."""
 
 from __future__ import annotations
 
