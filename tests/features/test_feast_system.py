@@ -41,7 +41,7 @@ system = System(
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """The toy world as a project, and beside it a Feast repository about its items and people."""
+    """The toy world as a project, and beside it a Feast repository about its items and users."""
     folder = tmp_path_factory.mktemp("shop")
     items, histories = toy_items(), toy_histories()
     with (folder / "products.csv").open("w", newline="") as file:
@@ -65,7 +65,7 @@ def shop(tmp_path_factory):
 
 
 def feature_repo(folder, items, people):
-    """An item's ctr is a hundredth of its place; a person's kind is that of the items they like.
+    """An item's ctr is a hundredth of its place; a user's kind is that of the items they like.
 
     The first of each has another value since the middle of the log.
     """
@@ -131,7 +131,7 @@ def test_a_release_reads_its_views_now(shop):
 
 
 def test_training_saw_the_same_values(shop):
-    """The ranker uses what Feast says: somebody of the other kind gets another probability of the same item."""
+    """The ranker uses what Feast says: a user of the other kind gets another probability of the same item."""
     with Asker(shop.home) as asker:
         (told,) = asker.explain("u3", ["i7"], 5)
     assert told["contributions"]["viewed"]["item_stats_ctr"] != 0

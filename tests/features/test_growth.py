@@ -159,7 +159,7 @@ def test_events_on_new_items_count_from_then_on_for_all_who_share_the_readers():
     assert values(grown)["item_view_distinct_7d"][0].tolist() == [1, 1, 1, 1, 1, 0]
     assert values(grown)["item_hour_view_count"][0, 4] == 0
     assert values(grown, at=NOW + 23 * HOUR)["item_hour_view_count"][0, 4] == 1
-    assert values(features)["item_view_count"][0].tolist() == [2, 2, 1, 1], "an event since is seen by both"
+    assert values(features)["item_view_count"][0].tolist() == [2, 2, 1, 1], "both see what happens since"
 
 
 def test_the_history_of_a_user_may_hold_new_items():
