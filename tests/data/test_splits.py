@@ -78,21 +78,21 @@ def test_of_five_events_four_are_learned_from():
 
 
 @given(times, shares, st.integers(1, 6))
-def test_by_time_takes_one_moment_where_enough_rows_are_on_both_sides(at, share, straddlers):
+def test_by_time_takes_one_moment_where_enough_rows_are_on_both_sides(at, share, min_users):
     given_rows = histories(at)
-    split = by_time(given_rows, share, straddlers)
+    split = by_time(given_rows, share, min_users)
     assert is_partition(given_rows, split)
     everything = sorted(moment for row in at for moment in row)
     both = 0
     if everything:
         cut = everything[int(np.ceil(round(share * (len(everything) - 1), 9)))]
         both = sum(row[0] < cut <= row[-1] for row in at if row)
-    if both >= straddlers:
+    if both >= min_users:
         assert split.at.tolist() == [cut] * len(at)
         assert "everything before" in split.how
     else:
         assert split.train.lengths.tolist() == by_share(given_rows, share).train.lengths.tolist()
-        assert f"only {both} people" in split.how
+        assert f"only {both} users" in split.how
 
 
 def test_a_log_that_was_known_too_late_is_said():

@@ -16,8 +16,8 @@ from shortlist.base.columns import AT, USER
 from shortlist.base.errors import StoreError
 from shortlist.base.files import read_json, sync, write_json
 from shortlist.base.types import Mask
-from shortlist.data.ingest.quarantine import CATALOGUE, PICTURES
 from shortlist.data.log.log import only_writer, parts, remove_unmarked, write_part
+from shortlist.data.quarantine import CATALOGUE, PICTURES
 from shortlist.data.reading.parsing import tolerant_key
 from shortlist.storage.hashing import hash64
 from shortlist.storage.home import Home

@@ -15,8 +15,8 @@ from shortlist.base.files import sync, write_json
 from shortlist.base.items import PICTURES
 from shortlist.data.forget import Forgotten
 from shortlist.data.ingest.picture_columns import picture_sources
-from shortlist.data.ingest.quarantine import CATALOGUE, USERS
 from shortlist.data.log.log import scan
+from shortlist.data.quarantine import CATALOGUE, USERS
 from shortlist.data.reading.event_rows import REASON
 from shortlist.data.reading.inputs import FAULT, ROW, Input, MalformedError
 from shortlist.data.reading.parsing import cell_text, fast_key, tolerant_key
