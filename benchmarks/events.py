@@ -61,12 +61,12 @@ def measure(report: Report, options: Namespace) -> None:
     cases = [Case(writers, batch) for writers in WRITERS for batch in BATCHES]
     with tempfile.TemporaryDirectory(dir=".") as folder, _stores(Path(folder), options, report) as stores:
         for case in [*cases, Case(WRITERS[1], BATCHES[-1], users=BATCHES[-1])]:
-            report.say(str(case))
-            found: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
+            report.progress(str(case))
+            results: dict[str, list[tuple[float, float]]] = {name: [] for name in stores}
             for _ in range(rounds):
                 for name, accept in stores.items():
-                    found[name].append(_round(accept, case, seconds))
-            _report(report, found, case)
+                    results[name].append(_round(accept, case, seconds))
+            _report(report, results, case)
     if not options.quick:
         _memory(report, redis="redis" in stores)
 
@@ -76,19 +76,19 @@ def _stores(folder: Path, options: Namespace, report: Report) -> Iterator[dict[s
     """What accepts events, by name: the file first."""
     opened: list[EventStore] = [SqliteStore(folder / "state.db")]
     file = os.open(folder / "events.jsonl", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-    found: dict[str, Accept] = {"file": lambda events: _append(file, events), "embedded": opened[0].accept}
+    accept: dict[str, Accept] = {"file": lambda events: _append(file, events), "embedded": opened[0].accept}
     binary = None if options.no_redis else redis_binary()
     server = RedisServer(binary, folder / "redis") if binary else None
     if server is None:
-        report.say("no redis-server here: left out")
+        report.progress("no redis-server here: left out")
     else:
         from shortlist.storage.redis import RedisStore
 
         server.start()
         opened.append(RedisStore(server.address, "benchmark"))
-        found["redis"] = opened[1].accept
+        accept["redis"] = opened[1].accept
     try:
-        yield found
+        yield accept
     finally:
         for store in opened:
             store.close()
@@ -139,9 +139,9 @@ def _events(case: Case) -> list[AcceptedEvent]:
     ]
 
 
-def _report(report: Report, found: dict[str, list[tuple[float, float]]], case: Case) -> None:
-    floor = found["file"]
-    for name, rounds in found.items():
+def _report(report: Report, results: dict[str, list[tuple[float, float]]], case: Case) -> None:
+    floor = results["file"]
+    for name, rounds in results.items():
         share = median(ours[0] / its[0] for ours, its in zip(rounds, floor, strict=True))
         report.row(
             store=name,
@@ -163,12 +163,12 @@ def _report(report: Report, found: dict[str, list[tuple[float, float]]], case: C
 
 def _memory(report: Report, redis: bool) -> None:
     """What the state of a million users takes: ten events each that are not compacted, and as many ids."""
-    report.say("a million users, ten events each")
+    report.progress("a million users, ten events each")
     result = child(_million_embedded)
     report.claim("embedded: a million users with ten events: file", result.value / 1e6, "MB")
     report.claim("embedded: a million users with ten events: memory of the process", result.peak / 1e6, "MB")
     if redis:
-        report.say("the same in Redis")
+        report.progress("the same in Redis")
         used = child(_million_redis).value / 1e6
         report.claim("redis: a million users with ten events: memory of the server", used, "MB")
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks import feast_join
+from benchmarks.feast_peer import historical as feast_peer
 from benchmarks.form import Report, child, run
 from shortlist import Count, Decayed, Event, Last, Mean, Since, Sum
 from shortlist.base.columns import DAY
@@ -43,7 +43,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--large", type=int, default=50_000_000, help="events of the run that only measures memory"
     )
-    feast_join.options(parser)
+    feast_peer.options(parser)
 
 
 def drawn(events: int, examples: int, items: int) -> tuple[Any, ...]:
@@ -52,13 +52,13 @@ def drawn(events: int, examples: int, items: int) -> tuple[Any, ...]:
     keys = np.searchsorted(weights, rng.random(events) * weights[-1]).astype(np.int64)
     at = np.sort(rng.integers(0, 90 * DAY, events))
     amount = rng.random(events).astype(np.float32)
-    asked = np.searchsorted(weights, rng.random(examples) * weights[-1]).astype(np.int64)
-    return keys, at, amount, asked, np.sort(rng.integers(0, 90 * DAY, examples))
+    wanted = np.searchsorted(weights, rng.random(examples) * weights[-1]).astype(np.int64)
+    return keys, at, amount, wanted, np.sort(rng.integers(0, 90 * DAY, examples))
 
 
 def ours(events: int, examples: int, items: int) -> dict[str, float]:
     """Seconds of each part, in this process."""
-    keys, at, amount, asked, t = drawn(events, examples, items)
+    keys, at, amount, wanted, t = drawn(events, examples, items)
     seconds = {}
     start = perf_counter()
     timeline = Timeline(keys, at, amount, items)
@@ -67,21 +67,21 @@ def ours(events: int, examples: int, items: int) -> dict[str, float]:
     for family, features in FAMILIES.items():
         start = perf_counter()
         for each in features:
-            each.value(lambda _: timeline, asked, t, 0.5)
+            each.value(lambda _: timeline, wanted, t, 0.5)
         seconds[family] = perf_counter() - start
     return seconds
 
 
 def peer(events: int, examples: int, items: int) -> dict[str, float]:
     """The same with bare joins; the decayed count has no join and no peer."""
-    keys, at, amount, asked, t = drawn(events, examples, items)
+    keys, at, amount, wanted, t = drawn(events, examples, items)
     seconds = {}
     start = perf_counter()
     log = pl.DataFrame({"key": keys, "at": at, "amount": amount.astype(np.float64)}).with_columns(
         count=pl.int_range(1, pl.len() + 1).over("key"), total=pl.col("amount").cum_sum().over("key")
     )
     seconds["timeline"] = perf_counter() - start
-    examples_frame = pl.DataFrame({"key": asked, "at": t})
+    examples_frame = pl.DataFrame({"key": wanted, "at": t})
 
     def before(moments: pl.Expr) -> pl.DataFrame:
         left = examples_frame.with_row_index().with_columns((moments - 1).alias("at")).sort("at")
@@ -120,11 +120,11 @@ def features(report: Report, options: Namespace) -> None:
     runs = {"ours": [], "peer": []}  # type: dict[str, list[Any]]
     for _ in range(3):
         for name, function in (("ours", ours), ("peer", peer)):
-            report.say(f"{name} ...")
+            report.progress(f"{name} ...")
             runs[name].append(child(function, *sizes))
     median = {
-        name: {part: float(np.median([each.value[part] for each in found])) for part in found[0].value}
-        for name, found in runs.items()
+        name: {part: float(np.median([each.value[part] for each in results])) for part in results[0].value}
+        for name, results in runs.items()
     }
     for part in median["ours"]:
         other = median["peer"].get(part)
@@ -140,8 +140,8 @@ def features(report: Report, options: Namespace) -> None:
     whole = sum(median["ours"].values())
     report.claim("examples per second, all features, timeline included", sizes[1] / whole, "/s")
     report.claim("peak memory", max(each.peak for each in runs["ours"]) / 2**30, "GiB")
-    feast_join.compare(report, options)
-    report.say(f"{options.large:,} events ...")
+    feast_peer.compare(report, options)
+    report.progress(f"{options.large:,} events ...")
     large = child(ours, options.large, sizes[1], sizes[2])
     report.claim(f"peak memory at {options.large:,} events", large.peak / 2**30, "GiB", at_most=6.0)
 

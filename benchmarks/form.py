@@ -1,4 +1,4 @@
-"""The one form in which benchmarks speak.
+"""The form that all benchmarks share: options, claims with their bars, tables, JSON.
 
 A benchmark is a function that measures, and this at the end of its file::
 
@@ -15,8 +15,8 @@ A benchmark is a function that measures, and this at the end of its file::
         sys.exit(run("ingest", measure, options=options, about=__doc__))
 
 It gets ``--json`` (one object on stdout and nothing else), ``--quick`` (``options.quick``: smaller sizes,
-under a minute, and the output says so) and ``--keep`` (the tables go to ``benchmarks/results/NAME.md``).
-The exit status is 1 when a claim does not hold.
+under a minute, and the output says so) and ``--keep`` (the tables go to ``benchmarks/results/NAME.md``, from a
+tree without uncommitted changes only). The exit status is 1 when a claim does not hold.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ Options = Callable[[ArgumentParser], None]
 
 @dataclass(frozen=True)
 class Claim:
-    """One measured sentence. ``bar`` is what an issue asks (``">= 0.5"``), None where it asks nothing."""
+    """A measured value. ``bar`` is what is demanded of it (``">= 0.5"``), None where nothing is."""
 
     claim: str
     value: float
@@ -75,7 +75,7 @@ class Claim:
 
 @dataclass
 class Report:
-    """What one run found: a measuring function fills it in."""
+    """The result of one run: a measuring function fills it in."""
 
     benchmark: str
     sizes: dict[str, Any] = field(default_factory=dict)
@@ -105,8 +105,8 @@ class Report:
         """Add a row to the table; rows may differ in their columns."""
         self.rows.append({name: _plain(cell) for name, cell in cells.items()})
 
-    def say(self, text: str) -> None:
-        """Tell a waiting person what is going on (on stderr)."""
+    def progress(self, text: str) -> None:
+        """Show on stderr what is being done."""
         Console(stderr=True, highlight=False).print(text, style="dim", markup=False)
 
     @property
@@ -123,7 +123,7 @@ def run(
     about: str | None = None,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Run a benchmark from the command line and print what it found; the exit status.
+    """Run a benchmark from the command line and print its report; the exit status.
 
     ``about`` is the help text; ``argv`` replaces the command line (for tests).
     """
@@ -133,11 +133,15 @@ def run(
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, under a minute")
     parser.add_argument(
-        "--keep", action="store_true", help=f"write the tables to benchmarks/results/{name}.md"
+        "--keep", action="store_true", help="write the tables to benchmarks/results, from a clean tree"
     )
     if options:
         options(parser)
     parsed = parser.parse_args(argv)
+    if parsed.keep and commit().endswith("-dirty"):
+        parser.error(
+            "--keep: the tree has uncommitted changes, so the run could not be repeated: commit first"
+        )
     report = Report(name, sizes={"quick": True} if parsed.quick else {})
     with _stdout_to_stderr() if parsed.json else nullcontext():
         measure(report, parsed)
@@ -167,27 +171,35 @@ def ratio(seconds: Mapping[str, Sequence[float]], over: str, under: str) -> floa
 
 
 @dataclass(frozen=True)
-class Child:
-    """What a function returned in a process of its own, and what that took."""
+class Measured:
+    """What a function returned, and what that took."""
 
     value: Any
-    seconds: float
-    peak: int  # bytes of memory at the highest
+    seconds: float  # by the clock
+    cpu: float  # seconds of this process and of children that it waited for
+    peak: int  # bytes of memory of the process at the highest
 
 
-def child(function: Callable[..., Any], *arguments: Any) -> Child:
+def measured(function: Callable[..., Any], *arguments: Any, **named: Any) -> Measured:
+    """Call ``function`` in this process."""
+    start, cpu = time.perf_counter(), _cpu()
+    value = function(*arguments, **named)
+    return Measured(value, time.perf_counter() - start, _cpu() - cpu, _peak())
+
+
+def child(function: Callable[..., Any], *arguments: Any) -> Measured:
     """Call an importable ``function`` in a fresh process and measure it, the processes it waits for included.
 
     A command is ``child(subprocess.run, [sys.executable, "-m", ...])``.
     """
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_measured, function, arguments).result()
+        return pool.submit(measured, function, *arguments).result()
 
 
-def _measured(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Child:
-    start = time.perf_counter()
-    value = function(*arguments)
-    return Child(value, time.perf_counter() - start, _peak())
+def _cpu() -> float:
+    """CPU seconds so far, user and system, of this process and of children that it waited for."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _peak() -> int:
@@ -221,7 +233,7 @@ def _stdout_to_stderr() -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """A numpy number as Python's own; None for what JSON cannot say."""
+    """A numpy number as Python's own; None for NaN and infinity, which JSON lacks."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -241,8 +253,8 @@ def _object(report: Report) -> dict[str, Any]:
 def commit() -> str:
     """The commit that was measured, with ``-dirty`` where files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
-    found = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    described = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "unknown"
 
 
 def machine() -> dict[str, Any]:
@@ -260,24 +272,22 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Python's version and those of the packages that results may depend on."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _print(report: Report, console: Console) -> None:
-    """The report as tables for people."""
+    """Print the report as tables."""
     console.print(
         f"[bold]{report.benchmark}[/bold] at {commit()}", "(quick: smaller sizes)" * ("quick" in report.sizes)
     )
     for what in (report.sizes, machine(), versions()):
-        console.print(
-            "  " + ", ".join(f"{name} {_shown(value)}" for name, value in what.items()), style="dim"
-        )
+        console.print("  " + ", ".join(f"{name} {_cell(value)}" for name, value in what.items()), style="dim")
     columns = list(dict.fromkeys(name for row in report.rows for name in row))
     if columns:
         table = Table(box=None, header_style="bold")
@@ -285,13 +295,13 @@ def _print(report: Report, console: Console) -> None:
             numeric = any(isinstance(row.get(name), int | float) for row in report.rows)
             table.add_column(name, justify="right" if numeric else "left")
         for row in report.rows:
-            table.add_row(*(_shown(row.get(name, "")) for name in columns))
+            table.add_row(*(_cell(row.get(name, "")) for name in columns))
         console.print(table)
     if report.claims:
         table = Table("", "claim", "value", "unit", "bar", box=None, header_style="bold")
         for claim in report.claims:
             mark = " " if claim.bar is None else "[green]✓[/green]" if claim.holds else "[red]✗[/red]"
-            table.add_row(mark, escape(claim.claim), _shown(claim.value), escape(claim.unit), claim.bar or "")
+            table.add_row(mark, escape(claim.claim), _cell(claim.value), escape(claim.unit), claim.bar or "")
         console.print(table)
     failed = report.failed
     if failed:
@@ -300,8 +310,8 @@ def _print(report: Report, console: Console) -> None:
         console.print("[green]every claim holds[/green]")
 
 
-def _shown(value: Any) -> str:
-    """A cell for people: four significant digits, thousands apart."""
+def _cell(value: Any) -> str:
+    """A table's cell: four significant digits, thousands separated."""
     if value is None:
         return "nan"
     if isinstance(value, bool) or not isinstance(value, int | float):

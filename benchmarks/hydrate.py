@@ -1,9 +1,9 @@
-"""One person's state and 500 candidates' 30 features, as a server gets them, beside a bare take of that many numbers.
+"""One user's state and 500 candidates' 30 features, as a server gets them, beside a bare take of that many numbers.
 
-A person's state is what the release and the store know of them; features are those of a system over a million
+A user's state is the history in the release and the store; features are those of a system over a million
 items, of every kind: windows, rates, decay, tastes, affinities. New events arrive between the requests, so
 that what follows the stream is measured too. In the same rounds: a numpy take of float32[500, 30] out of a
-ready matrix, and one look-up of a million keys in a SQLite file. Then as many ready-made features of 20,000
+ready matrix, and one look-up of a million keys in a SQLite file. Then as many precomputed features of 20,000
 items and as many users through Feast's online store: what is the same for all candidates is a user's feature.
 """
 
@@ -20,7 +20,7 @@ from statistics import median
 import numpy as np
 import polars as pl
 
-from benchmarks import feast_peer
+from benchmarks.feast_peer import run as feast
 from benchmarks.form import Report, interleaved, run
 from shortlist import (
     Context,
@@ -46,8 +46,11 @@ from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
 from shortlist.base.threads import one_thread
+from shortlist.base.users import Users
 from shortlist.pipeline.release import Release
-from shortlist.server.engine import Engine, now
+from shortlist.service.histories import histories_of
+from shortlist.service.online_state import now
+from shortlist.service.service import Service
 from shortlist.storage.releases import ReleaseFacts
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent
@@ -56,7 +59,7 @@ from shortlist.training.fit import fit
 CANDIDATES = 500
 FEATURES = 30
 PEER = 20_000  # items, and as many users, in Feast
-EVENTS_EACH = 20  # of a person in the release, and half as many since
+EVENTS_EACH = 20  # of a user in the release, and half as many since
 TAKES = 5.0  # times the take, and one look-up: what hydration may cost
 EVERY = 10  # requests between two arrivals of events
 
@@ -106,12 +109,10 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--keys", type=int, default=1_000_000, help="keys of the bare look-up")
     parser.add_argument("--requests", type=int, default=1000, help="requests that are timed")
-    parser.add_argument(
-        "--feast-python", type=Path, default=feast_peer.PYTHON, help="`make feast` sets it up"
-    )
+    parser.add_argument("--feast-python", type=Path, default=feast.PYTHON, help="`make feast` sets it up")
 
 
-def made(items: int, users: int) -> Release:
+def build_release(items: int, users: int) -> Release:
     """A release over a random log of the last 60 days."""
     rng = np.random.default_rng(0)
     table = pl.DataFrame(
@@ -133,7 +134,7 @@ def made(items: int, users: int) -> Release:
         value=np.where(kind == 1, rng.gamma(2.0, 20.0, events), np.nan).astype(np.float32),
     )
     pipeline = fit(system, Items(table), histories).retrieval
-    return Release(pipeline, {f"visitor-{n}": n for n in range(users)}, histories, watermark=0)
+    return Release(pipeline, Users.of_keys([f"visitor-{n}" for n in range(users)]), histories, watermark=0)
 
 
 def popular_items(rng: np.random.Generator, count: int, items: int) -> np.ndarray:
@@ -141,7 +142,9 @@ def popular_items(rng: np.random.Generator, count: int, items: int) -> np.ndarra
     return (items * rng.random(count) ** 3).astype(np.int32)
 
 
-def happened(rng: np.random.Generator, first: int, count: int, users: int, items: int) -> list[AcceptedEvent]:
+def recent_events(
+    rng: np.random.Generator, first: int, count: int, users: int, items: int
+) -> list[AcceptedEvent]:
     """Views of this moment."""
     return [
         AcceptedEvent(f"{n}", "view", f"visitor-{user}", f"product-{item}", now())
@@ -166,32 +169,32 @@ def looked_up(path: Path, keys: int) -> Callable[[str], object]:
 def hydrate(report: Report, options: Namespace) -> None:
     if options.quick:
         options.items, options.users, options.keys = 100_000, 20_000, 100_000
-    report.say("making a release")
-    release = made(options.items, options.users)
+    report.progress("making a release")
+    release = build_release(options.items, options.users)
     with tempfile.TemporaryDirectory(dir=".") as folder, one_thread():
         store = SqliteStore(Path(folder) / "state.db")
         try:
-            engine = Engine(store)
-            engine.swap(ReleaseFacts(1, "", {}, 0, 0), release)
+            service = Service(store)
+            service.activate(ReleaseFacts(1, "", {}, 0, 0), release)
             look_up = looked_up(Path(folder) / "keys.db", options.keys)
-            own, ours = _measure(report, options, engine, look_up)
+            own, ours = _measure(report, options, service, look_up)
             _feast(report, options, own, ours)
         finally:
             store.close()
 
 
 def _measure(
-    report: Report, options: Namespace, engine: Engine, look_up: Callable[[str], object]
+    report: Report, options: Namespace, service: Service, look_up: Callable[[str], object]
 ) -> tuple[int, float]:
     """How many features are the user's own, and the seconds of a request."""
     rng = np.random.default_rng(1)
-    serving = engine.active
-    features = serving.pipeline.features
+    view = service.state.view
+    features = view.pipeline.features
     assert len(features.names) == FEATURES
     report.sizes |= {
         "items": options.items,
         "users": options.users,
-        "events": len(serving.release.histories.items),
+        "events": len(view.release.histories.items),
         "candidates": CANDIDATES,
         "features": len(features.names),
     }
@@ -201,7 +204,8 @@ def _measure(
     user, candidates = "", Candidates(rows, rows.astype(np.int32), scores, scores > 0)
 
     def fetched() -> Queries:
-        return Queries(engine.history(serving, user), np.array([now()]))
+        state = service.store.read_state([user], view.release.watermark)
+        return Queries(histories_of(view, [user], state), np.array([now()]))
 
     def hydrated() -> None:
         features(fetched(), candidates)
@@ -214,12 +218,12 @@ def _measure(
     }
     since = EVENTS_EACH * options.users // 2
     for first in range(0, since, 10_000):
-        engine.store.accept(happened(rng, first, 10_000, options.users, options.items))
+        service.store.accept(recent_events(rng, first, 10_000, options.users, options.items))
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for request in range(options.requests + 50):
         if request % EVERY == 0:
-            engine.store.accept(happened(rng, since + request, EVERY, options.users, options.items))
-            engine.follow()
+            service.store.accept(recent_events(rng, since + request, EVERY, options.users, options.items))
+            service.update()
         user = f"visitor-{rng.integers(0, options.users)}"
         candidates = Candidates(
             rows, rng.integers(0, options.items, CANDIDATES, np.int32), scores, scores > 0
@@ -248,14 +252,14 @@ def _feast(report: Report, options: Namespace, own: int, ours: float) -> None:
             columns = {f"f{n}": rng.random(count, np.float32) for n in range(features)}
             paths[f"{key}s"] = Path(folder) / f"{key}s.parquet"
             pl.DataFrame({key: np.arange(count), **columns}).write_parquet(paths[f"{key}s"])
-        report.say("Feast ...")
-        found = feast_peer.ask(options.feast_python, "online", **paths, asked=CANDIDATES, requests=100)
-    if found is None:
+        report.progress("Feast ...")
+        online = feast.run(options.feast_python, "online", **paths, candidates=CANDIDATES, requests=100)
+    if online is None:
         report.sizes["feast"] = f"not measured: no {options.feast_python}, run `make feast`"
         return
-    name = f"Feast {found['version']}, online"
-    report.row(what=name, p50_ms=found["p50_ms"], p99_ms=found["p99_ms"])
-    report.claim("Feast's online read, to hydration, p50", found["p50_ms"] / 1e3 / ours, "x")
+    name = f"Feast {online['version']}, online"
+    report.row(what=name, p50_ms=online["p50_ms"], p99_ms=online["p99_ms"])
+    report.claim("Feast's online read, to hydration, p50", online["p50_ms"] / 1e3 / ours, "x")
 
 
 if __name__ == "__main__":

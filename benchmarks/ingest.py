@@ -3,7 +3,7 @@
 The file is a rating log of 90 days: user, item, half stars, unix seconds. Bare Polars reads it and writes it
 as one Parquet file. Ingest also checks every cell, derives event ids, finds duplicates, looks up each item in
 the catalogue, writes the log by day, and forces it to disk. Each round runs every reading once, each in a
-process of its own. What has no bar is there to be known: other orders of the file, other formats, and the
+process of its own. Reported without a bar: other orders of the file, other formats, and the
 runs that follow the first.
 """
 
@@ -19,7 +19,7 @@ from statistics import median
 import numpy as np
 import polars as pl
 
-from benchmarks.form import Child, Report, child, ratio, run
+from benchmarks.form import Measured, Report, child, ratio, run
 from shortlist import Entity, Event, Objective, Popular, System, Table
 from shortlist.data.ingest.ingest import ingest
 from shortlist.storage.home import Home
@@ -90,12 +90,12 @@ def measure(report: Report, options: Namespace) -> None:
     report.sizes |= {"events": events, "items": ITEMS, "days": DAYS, "rounds": options.rounds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        report.say("writing the tables")
+        report.progress("writing the tables")
         child(write_tables, folder, events)
         report.sizes["csv"] = f"{(folder / 'by_time.csv').stat().st_size / 1e6:.0f} MB"
-        taken: dict[str, list[Child]] = {}
+        taken: dict[str, list[Measured]] = {}
         for number in range(options.rounds):
-            report.say(f"round {number + 1} of {options.rounds}")
+            report.progress(f"round {number + 1} of {options.rounds}")
             for what, each in one_round(folder).items():
                 taken.setdefault(what, []).append(each)
     seconds = {what: [each.seconds for each in runs] for what, runs in taken.items()}
@@ -120,13 +120,13 @@ def measure(report: Report, options: Namespace) -> None:
     report.claim("peak memory", max(peaks[what] for what in taken if "ingest" in what), "GiB", at_most=MEMORY)
 
 
-def one_round(folder: Path) -> dict[str, Child]:
+def one_round(folder: Path) -> dict[str, Measured]:
     """Every reading once."""
     taken = {
         "polars, by time": child(bare, folder, "by_time.csv"),
         "ingest, by time": child(ours, folder, "by_time.csv"),
         "ingest, unchanged": child(ours, folder, "by_time.csv"),
-        "ingest, known from another file": child(ours, folder, "by_time.parquet"),
+        "ingest, the same events from another file": child(ours, folder, "by_time.parquet"),
         "polars, by user": child(bare, folder, "by_user.csv"),
     }
     for what, name in [("by user", "by_user.csv"), ("Parquet", "by_time.parquet")]:

@@ -1,9 +1,11 @@
-"""How long one request takes in process, stage by stage, and how much of it is not a model's own work.
+"""What one request costs in process, stage by stage, for each ranker; with ``--against``, beside another commit.
 
-The system is declared over a synthetic world: four sources, boosted trees, filters and diversity. A request
-is one user of the log, asked for 20 items, on one thread. *Kernels* are what the sources and the ranker
-compute (encode, search, score, because, predict); the rest is the path's overhead: filters, merge, features,
-order, and going from stage to stage.
+A request is what a server does for one recommendation except HTTP: the user's history from release and store,
+the path (four sources, filter, ranker, diversity over a synthetic world), reasons, and the entries of the
+answer; one user of the log, 20 items, one thread. Each user has a few events in the store that came after the
+release. Both sides read the same tables and fit their own models. A round is a block of the same requests on
+each side in turn; CPU is that of the process, for the block. *Kernels* are the models' own computations
+(encode, search, score, because, predict); overhead is the rest of the path.
 """
 
 from __future__ import annotations
@@ -11,151 +13,143 @@ from __future__ import annotations
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks.form import Report, run
-from shortlist import (
-    ALS,
-    EASE,
-    AlreadySeen,
-    CatBoost,
-    Diversity,
-    Entity,
-    Event,
-    ItemKNN,
-    LogisticRegression,
-    Number,
-    Objective,
-    Popular,
-    System,
-    Table,
-    Tags,
-)
-from shortlist.base.queries import Queries
-from shortlist.base.threads import one_thread
-from shortlist.data.dataset import Dataset, load_dataset
-from shortlist.data.ingest.ingest import ingest
-from shortlist.data.world.world import World
-from shortlist.pipeline.pipeline import Pipeline
-from shortlist.storage.home import Home
-from shortlist.training.fit import fit
+from benchmarks import against
+from benchmarks.against import BASELINE, CURRENT, Worker, cpu, paired_ratio, wall
+from benchmarks.form import Measured, Report, run
 
-KERNELS = ("encode", "search", "score", "because", "predict")
 OVERHEAD = 30.0  # percent of a request, at most
-WARM = 50
+CPU_RATIO = 1.05  # of the baseline's CPU, at most
+ACCOUNTED = 95.0  # percent of a request that its stages are to add up to
+WARM = 50  # requests before the first round
+BLOCK = 25  # requests of a round
+ROUNDS = 40  # at least, with a baseline
+MOST_ROUNDS = 240
+NARROW = 0.01  # half of the ratio's interval: enough rounds
 
 
 def options(parser: ArgumentParser) -> None:
     parser.add_argument("--items", type=int, default=100_000, help="size of the catalogue")
     parser.add_argument("--events", type=int, default=2_000_000, help="size of the log")
-    parser.add_argument("--requests", type=int, default=1000, help="requests that are timed")
-
-
-def declared() -> System:
-    views = Event("view", Table("views"), user="user_id", item="item_id", at="at")
-    return System(
-        name="world",
-        user=Entity("user_id"),
-        item=Entity("item_id", Table("items"), category="category", tags=Tags("tags"), price=Number("price")),
-        events=[views],
-        objectives=[Objective("viewed", views)],
-        sources=[EASE(max_items=4000), ItemKNN(), ALS(epochs=4), Popular(window="7d")],
-        rankers=[LogisticRegression(), CatBoost()],
-        filters=[AlreadySeen()],
-        order=[Diversity(by="category", strength=0.1)],
-    )
-
-
-def made(options: Namespace, report: Report) -> tuple[System, Dataset]:
-    """A world through the same ingest as everybody's."""
-    system = declared()
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(users=max(options.items // 5, 1000), items=options.items, events=options.events)
-        report.say("making a world")
-        world.write(Path(folder) / "world")
-        home = Home.open(Path(folder) / "home")
-        report.say("ingesting it")
-        ingest(system, home, Path(folder) / "world")
-        return system, load_dataset(system, home)
-
-
-class Clock:
-    """Wraps the models of a pipeline so that their own time is counted."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def wrapped(self, pipeline: Pipeline) -> Pipeline:
-        sources = tuple(replace(each, fitted=self._timed(each.fitted)) for each in pipeline.sources)
-        return replace(pipeline, sources=sources, ranker=self._timed(pipeline.ranker))
-
-    def _timed(self, model: Any) -> Any:
-        for name in KERNELS:
-            if hasattr(model, name):
-                setattr(model, name, self._counted(getattr(model, name)))
-        return model
-
-    def _counted(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*arguments: Any) -> Any:
-            start = perf_counter()
-            try:
-                return kernel(*arguments)
-            finally:
-                self.seconds += perf_counter() - start
-
-        return timed
+    parser.add_argument("--requests", type=int, default=1000, help="users who send them")
+    against.option(parser)
 
 
 def request(report: Report, options: Namespace) -> None:
     if options.quick:
-        options.items, options.events, options.requests = 10_000, 200_000, 300
-    system, data = made(options, report)
-    report.say("learning")
-    trained = fit(system, data.items, data.histories)
-    report.sizes |= {
-        "items": len(data.items),
-        "users": len(data.users),
-        "events": len(data.histories.items),
-        "requests": options.requests,
-        "slate": 20,
+        options.items, options.events, options.requests = 5000, 50_000, 200
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        against.sides("request", report, options.against) as workers,
+    ):
+        report.progress("writing a synthetic world")
+        world = str(Path(scratch) / "world")
+        knobs = {
+            "users": max(options.items // 5, 1000),
+            "items": options.items,
+            "events": options.events,
+        }
+        workers[CURRENT].call("write_world", folder=world, **knobs)
+        report.progress("ingesting and fitting")
+        for name, worker in workers.items():
+            home = str(Path(scratch) / name)
+            worker.start("prepare", world=world, home=home, users=options.requests, quick=options.quick)
+        prepared = {name: worker.result().value for name, worker in workers.items()}
+        report.sizes |= {**prepared[CURRENT]["sizes"], "requests": options.requests}
+        users, quick = prepared[CURRENT]["users"], options.quick
+        for ranker in prepared[CURRENT]["rankers"]:
+            report.progress(f"requests with {ranker}")
+            runs = measured(workers, ranker, users, rounds=ROUNDS // 2 if quick else MOST_ROUNDS)
+            stages(report, ranker, runs[CURRENT])
+            if BASELINE in runs:
+                compare(report, ranker, runs)
+            kernels(report, ranker, workers[CURRENT].call("profile", ranker=ranker, users=users).value)
+
+
+def measured(
+    workers: Mapping[str, Worker], ranker: str, users: list[str], rounds: int
+) -> dict[str, list[Measured]]:
+    """Blocks of requests on each side in turn, all users once at least."""
+    for worker in workers.values():
+        worker.call("measure", ranker=ranker, users=users[:WARM])
+
+    def block(number: int) -> list[str]:
+        return [users[(number * BLOCK + place) % len(users)] for place in range(BLOCK)]
+
+    def enough(runs: Mapping[str, list[Measured]]) -> bool:
+        if len(runs[CURRENT]) < ROUNDS:
+            return False
+        if BASELINE not in runs:
+            return len(runs[CURRENT]) * BLOCK >= len(users)
+        ratio = paired_ratio(cpu(runs[CURRENT]), cpu(runs[BASELINE]))
+        return ratio.high - ratio.low <= 2 * NARROW
+
+    sides = {
+        name: lambda number, worker=worker: worker.call("measure", ranker=ranker, users=block(number))
+        for name, worker in workers.items()
     }
-    for name in trained.rankers:
-        timed(report, name, trained.rankers[name], data, options.requests)
+    return against.interleaved_rounds(sides, rounds, enough)
 
 
-def timed(report: Report, name: str, pipeline: Pipeline, data: Dataset, requests: int) -> None:
-    people = np.random.default_rng(0).permutation(len(data.users))[: requests + WARM]
-    now = int(data.histories.at.max()) + 1
-    queries = [Queries(data.histories.take(np.array([p])), np.array([now])) for p in people]
-    clock = Clock()
-    pipeline = clock.wrapped(pipeline)
-    totals, kernels, stages = [], [], []
-    with one_thread():
-        for query in queries:
-            clock.seconds = 0.0
-            start = perf_counter()
-            slates = pipeline.recommend(query, 20)
-            totals.append((perf_counter() - start) * 1000)
-            kernels.append(clock.seconds * 1000)
-            stages.append([stage.ms for stage in slates.stages])
-    total, kernel, stage_ms = (np.array(each[WARM:]) for each in (totals, kernels, stages))
-    for place, stage in enumerate(slates.stages):
-        p50, p99 = np.quantile(stage_ms[:, place], [0.5, 0.99])
-        report.row(ranker=name, stage=stage.name, p50_ms=p50, p99_ms=p99, candidates=stage.after)
+def stages(report: Report, ranker: str, runs: list[Measured]) -> None:
+    """Where the current tree's time goes."""
+    total = np.concatenate([each.value["ms"] for each in runs])
+    traces = [trace for each in runs for trace in each.value["stages"]]
+    names = [name for name, _, _ in traces[0]]
+    ms = np.array([[spent for _, spent, _ in trace] for trace in traces])
+    for place, name in enumerate(names):
+        p50, p99 = np.quantile(ms[:, place], [0.5, 0.99])
+        report.row(ranker=ranker, stage=name, p50_ms=p50, p99_ms=p99, candidates=traces[-1][place][2])
     p50, p99 = np.quantile(total, [0.5, 0.99])
-    report.row(ranker=name, stage="all", p50_ms=p50, p99_ms=p99, candidates=len(slates.items))
-    report.row(ranker=name, stage="kernels alone", p50_ms=float(np.median(kernel)))
-    report.claim(f"request with {name}, p50", float(p50), "ms")
-    report.claim(f"request with {name}, p99", float(p99), "ms")
-    share = float(np.median((total - kernel) / total)) * 100
-    bar = OVERHEAD if name == "catboost" else None
-    report.claim(f"overhead outside kernels with {name}, median", share, "%", at_most=bar)
+    report.row(ranker=ranker, stage="whole request", p50_ms=p50, p99_ms=p99)
+    report.claim(f"request with {ranker}, p50", float(p50), "ms")
+    report.claim(f"request with {ranker}, p99", float(p99), "ms")
+    report.claim(f"request with {ranker}, CPU", sum(cpu(runs)) / len(total) * 1000, "ms")
+    share = float(np.median(ms.sum(axis=1) / total)) * 100
+    report.claim(f"stages to the whole request with {ranker}, median", share, "%", at_least=ACCOUNTED)
+
+
+def compare(report: Report, ranker: str, runs: Mapping[str, list[Measured]]) -> None:
+    """CPU and wall time to the baseline's."""
+    for what, of in (("CPU", cpu), ("wall", wall)):
+        current, baseline = of(runs[CURRENT]), of(runs[BASELINE])
+        ratio = paired_ratio(current, baseline)
+        report.row(
+            ranker=ranker,
+            stage=f"{what} of a request",
+            p50_ms=np.median(current) / BLOCK * 1000,
+            baseline_ms=np.median(baseline) / BLOCK * 1000,
+            ratio=ratio.value,
+            interval=str(ratio),
+            rounds=len(current),
+        )
+        if what == "CPU":
+            report.claim(
+                f"CPU of a request with {ranker}, to the baseline: high end of the 95% interval",
+                ratio.high,
+                "x",
+                at_most=CPU_RATIO,
+            )
+    same = [a == b for pair in zip(*(_slates(runs[name]) for name in runs), strict=True) for a, b in [pair]]
+    report.claim(f"slates with {ranker} equal to the baseline's", float(np.mean(same)) * 100, "%")
+
+
+def _slates(runs: list[Measured]) -> list[Any]:
+    return [slate for each in runs for slate in each.value["slates"]]
+
+
+def kernels(report: Report, ranker: str, spent: list[list[float]]) -> None:
+    """How much of the path is not the models' own computation."""
+    total, inside = np.array(spent)[WARM:].T
+    report.row(ranker=ranker, stage="kernels alone", p50_ms=float(np.median(inside)))
+    share = float(np.median((total - inside) / total)) * 100
+    bar = OVERHEAD if ranker == "catboost" else None
+    report.claim(f"overhead of the path outside kernels with {ranker}, median", share, "%", at_most=bar)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The vector index at a million vectors: recall, search under filters, changes while it serves, memory.
 
 Vectors lie in clusters of about 200, in 48 of their dimensions, with noise in all. In the same rounds: bare
-faiss with the index's own lists and nothing else (no floats, a bitmap made before), and a bare numpy scan.
+faiss with the index's own lists and nothing else (no floats, a bitmap prepared before), and a bare numpy scan.
 On a machine that others use too, times of the clock say little of the slowest: claims are about time of the
 processor, in one thread.
 """
@@ -86,10 +86,10 @@ def measure(report: Report, options: Namespace) -> None:
     count, size = options.vectors, options.size
     report.sizes |= {"vectors": count, "size": size}
     rng = np.random.default_rng(0)
-    report.say("making vectors")
-    made, cluster = clustered(rng, count + QUERIES, size)
-    vectors, queries, cluster = made[:count], made[count:], cluster[:count]
-    report.say("building")
+    report.progress("making vectors")
+    drawn, cluster = clustered(rng, count + QUERIES, size)
+    vectors, queries, cluster = drawn[:count], drawn[count:], cluster[:count]
+    report.progress("building")
     start = perf_counter()
     index = SegmentedIndex.build(vectors, np.arange(count))
     report.row(what="build", seconds=perf_counter() - start)
@@ -103,7 +103,7 @@ def measure(report: Report, options: Namespace) -> None:
     with one_thread():
         for name, shared in filters.items():
             for n in (100, 500):
-                report.say(f"searching {name} for {n}")
+                report.progress(f"searching {name} for {n}")
                 _searches(report, index, vectors, queries, name, shared, n)
         _changes(report, index, queries, rng)
     with tempfile.TemporaryDirectory(dir=".") as folder:
@@ -122,21 +122,21 @@ def _searches(
     share = []
     for query, mine in zip(queries, best, strict=True):
         share.append(np.isin(mine, index.search(query[None], n, allowed).items).mean())
-    asked = 0
+    row = 0
 
     def scan() -> None:
-        scores = vectors @ queries[asked]
+        scores = vectors @ queries[row]
         scores[~shared] = -np.inf
         np.argpartition(scores, len(scores) - n)
 
-    steps: dict[str, Callable[[], object]] = {"index": lambda: index.search(queries[asked][None], n, allowed)}
+    steps: dict[str, Callable[[], object]] = {"index": lambda: index.search(queries[row][None], n, allowed)}
     bare = _bare(index, queries, shared, n)
     if bare is not None:
-        steps["faiss"] = lambda: bare(asked)
+        steps["faiss"] = lambda: bare(row)
     seconds: dict[str, list[float]] = {step: [] for step in steps}
     of_processor, scans = [], []
     for turn in range(ROUNDS):
-        asked = turn % QUERIES
+        row = turn % QUERIES
         for step, took in interleaved(steps, 1).items():
             seconds[step] += took
         before = thread_time()
@@ -150,9 +150,9 @@ def _searches(
     cpu = float(np.quantile(of_processor, 0.99)) * 1e3
     beside = median(seconds["faiss"]) * 1e3 if bare else np.nan
     times = {"p50_ms": p50, "p99_ms": p99, "cpu_p99_ms": cpu, "faiss_ms": beside}
-    found = float(np.mean(share))
-    report.row(what=f"search, {name}", n=n, recall=found, **times, numpy_ms=median(scans) * 1e3)
-    report.claim(f"recall of {n}, {name}", found, at_least=0.95)
+    recall = float(np.mean(share))
+    report.row(what=f"search, {name}", n=n, recall=recall, **times, numpy_ms=median(scans) * 1e3)
+    report.claim(f"recall of {n}, {name}", recall, at_least=0.95)
     report.claim(f"p99 of processor time for {n}, {name}", cpu, "ms", at_most=10.0)
 
 
@@ -166,20 +166,20 @@ def _bare(index: SegmentedIndex, queries: Floats, shared: Mask, n: int) -> Calla
     bits = np.packbits(shared, bitorder="little")
     chosen = None if shared.all() else faiss().IDSelectorBitmap(bits)
     parameters = faiss().SearchParametersIVF(nprobe=plan.probes, sel=chosen)
-    asked = encode_sq8(queries, float(np.abs(queries).max()))
-    return lambda row: (bits, ivf.index.search(asked[row : row + 1], n, params=parameters))
+    coded = encode_sq8(queries, float(np.abs(queries).max()))
+    return lambda row: (bits, ivf.index.search(coded[row : row + 1], n, params=parameters))
 
 
 def _changes(report: Report, index: SegmentedIndex, queries: Floats, rng: np.random.Generator) -> None:
     """One at a time while another thread searches: what was added is there, what was deleted is gone."""
-    report.say("changing while another searches")
+    report.progress("changing while another searches")
     first = len(index)
     vectors, _ = clustered(rng, CHANGES, index.size)
     everything = Allowed(np.ones(first + CHANGES, bool), NOBODY)
     finished = threading.Event()
     taken: list[float] = []
 
-    def look() -> None:
+    def search() -> None:
         while not finished.is_set():
             start = perf_counter()
             index.search(queries[len(taken) % QUERIES][None], 100, everything)
@@ -187,19 +187,19 @@ def _changes(report: Report, index: SegmentedIndex, queries: Floats, rng: np.ran
 
     seconds: dict[str, list[float]] = {"add": [], "delete": []}
     wrong = 0
-    searching = threading.Thread(target=look)
+    searching = threading.Thread(target=search)
     searching.start()
     for change in range(CHANGES):
         new = np.array([first + change])
         start = perf_counter()
         index.add(vectors[change : change + 1], new)
         seconds["add"].append(perf_counter() - start)
-        found = (
+        items = (
             index.search(vectors[change : change + 1], 3, everything).items.tolist()
             if change % 10 == 0
             else []
         )
-        wrong += change % 10 == 0 and first + change not in found
+        wrong += change % 10 == 0 and first + change not in items
         start = perf_counter()
         index.delete(np.array([change]))
         seconds["delete"].append(perf_counter() - start)
@@ -213,7 +213,7 @@ def _changes(report: Report, index: SegmentedIndex, queries: Floats, rng: np.ran
         report.row(what=f"{name} one", p50_ms=p50, p99_ms=p99, per_second=1e3 / p50)
     p50, p99 = np.quantile(taken, [0.5, 0.99]) * 1e3
     report.row(what="search, meanwhile", n=100, p50_ms=p50, p99_ms=p99)
-    report.claim("searches that missed what was added or found what was deleted", wrong, at_most=0)
+    report.claim("searches that missed an added vector or returned a deleted one", wrong, at_most=0)
 
 
 if __name__ == "__main__":

@@ -133,20 +133,20 @@ def sourceless_release(home: Home) -> int:
     return Releases(home).add(write, {})
 
 
-@pytest.fixture
-def home(tmp_path) -> Home:
+@pytest.fixture(name="home")
+def home_fixture(tmp_path) -> Home:
     """An empty home."""
     return Home.open(tmp_path / "home")
 
 
-@pytest.fixture
-def new_release(home) -> Callable[..., int]:
+@pytest.fixture(name="new_release")
+def new_release_fixture(home) -> Callable[..., int]:
     """Adds a release to the home."""
     return lambda **facts: add_release(home, **facts)
 
 
-@pytest.fixture
-def publish(home, new_release) -> Callable[..., int]:
+@pytest.fixture(name="publish")
+def publish_fixture(home, new_release) -> Callable[..., int]:
     """Adds a release to the home and publishes it."""
 
     def publish_(**facts) -> int:

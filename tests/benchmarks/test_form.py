@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 import numpy as np
 import pytest
-from benchmarks.form import Report, child, interleaved, ratio, run
+from benchmarks.form import Report, child, interleaved, measured, ratio, run
 
 from benchmarks import form
 
@@ -95,10 +95,37 @@ def test_two_bars_are_refused() -> None:
 
 def test_keep_writes_the_tables(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(form, "FOLDER", tmp_path)
+    monkeypatch.setattr(form, "commit", lambda: "0a1b2c3d4e5f")
     run("speed", measure_failing, options=options, argv=["--keep"])
     kept = (tmp_path / "results" / "speed.md").read_text()
     assert kept.startswith("# speed\n")
     assert "does not hold: fast enough" in kept
+
+
+def test_keep_refuses_a_tree_with_changes_before_it_measures(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(form, "FOLDER", tmp_path)
+    monkeypatch.setattr(form, "commit", lambda: "0a1b2c3d4e5f-dirty")
+    with pytest.raises(SystemExit):
+        run("speed", lambda *_: pytest.fail("measured"), argv=["--keep"])
+    assert "uncommitted changes" in capfd.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def burn() -> int:
+    return sum(n * n for n in range(2_000_000))
+
+
+def test_cpu_time_counts_children_and_no_waiting() -> None:
+    here = measured(burn)
+    command = measured(subprocess.run, [sys.executable, "-c", "sum(n * n for n in range(2_000_000))"])
+    waiting = measured(subprocess.run, ["sleep", "0.3"])
+    assert here.value == burn()
+    assert here.cpu > 0
+    assert command.cpu > 0.01
+    assert waiting.seconds >= 0.3
+    assert waiting.cpu < waiting.seconds
 
 
 def test_functions_are_timed_in_turn() -> None:

@@ -3,7 +3,6 @@
 import csv
 
 import pytest
-from shortlist.server.engine import Engine
 
 from shortlist.base.columns import DAY
 from shortlist.base.errors import NotFoundError
@@ -11,6 +10,8 @@ from shortlist.data.log.retention import Dropped
 from shortlist.pipeline.release import load
 from shortlist.project import verbs
 from shortlist.project.project import open_project
+from shortlist.service.histories import histories_of
+from shortlist.service.service import Service
 from shortlist.storage.store import AcceptedEvent, Exposure
 from shortlist.testing.toy import toy_histories, toy_items
 
@@ -80,12 +81,15 @@ def events_of(histories, row):
 
 
 def served(project, number):
-    """What an engine on release ``number`` takes for the history of each user."""
+    """What a service on release ``number`` takes for the history of each user."""
     with project.store() as store:
-        engine = Engine(store)
-        engine.swap(project.releases.facts(number), load(project.releases.open(number)))
+        service = Service(store)
+        service.activate(project.releases.facts(number), load(project.releases.open(number)))
         users = [f"u{n}" for n in range(8)] + ["new"]
-        found = {user: events_of(engine.history(engine.active, user), 0) for user in users}
+        view = service.state.view
+        read = store.read_state(users, view.release.watermark)
+        histories = histories_of(view, users, read)
+        found = {user: events_of(histories, row) for row, user in enumerate(users)}
     return {user: events for user, events in found.items() if events}
 
 

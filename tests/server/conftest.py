@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
-from tests.films import add_release, home, new_release, publish  # noqa: F401
+from tests.films import add_release, home_fixture, new_release_fixture, publish_fixture  # noqa: F401
 
 from shortlist.server.server import running
 from shortlist.storage.home import Home
@@ -52,7 +52,7 @@ class ServerProcess:
         self.process.stderr.close()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for ``condition``, which may raise while there is no server."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -99,16 +99,16 @@ def test_a_part_is_chosen_by_the_button_by_dragging_and_by_numbers(page, tmp_pat
     assert not page.find_elements(By.CSS_SELECTOR, "#message.wrong")
 
 
-def test_words_and_filters_without_a_mouse(page):
-    words = page.find_element(By.ID, "words")
-    assert after(page, lambda: words.send_keys("cup" + Keys.ENTER))[0].endswith("cup")
+def test_text_and_filters_without_a_mouse(page):
+    text = page.find_element(By.ID, "text")
+    assert after(page, lambda: text.send_keys("cup" + Keys.ENTER))[0].endswith("cup")
     select = page.find_element(By.ID, "attribute")
     select.send_keys("product")
     value = page.find_element(By.ID, "value")
     assert after(page, lambda: value.send_keys("red cup" + Keys.ENTER)) == ["red cup"]
     first = page.find_element(By.CSS_SELECTOR, "#results button")
     value.clear()
-    words.clear()
+    text.clear()
     found = after(page, lambda: first.send_keys(Keys.ENTER))
     assert found[0] == "red ball"
 

@@ -1,3 +1,3 @@
 """The small system of `tests.films`."""
 
-from tests.films import home, new_release, publish  # noqa: F401
+from tests.films import home_fixture, new_release_fixture, publish_fixture  # noqa: F401

@@ -1,4 +1,4 @@
-"""Ask the real pipeline what it would have answered, and keep what is needed to evaluate it."""
+"""Replay queries with known positives through the real pipeline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shortlist.base.threads import one_thread
 from shortlist.base.types import AnyArray, Rows
 from shortlist.evaluation.evaluated_model import Latency
 from shortlist.evaluation.evaluation import RecallCeiling
-from shortlist.pipeline.path import RECOMMEND, SEARCH, StageFunction, allow, hydrate, merge, retrieve
+from shortlist.pipeline.path import RECOMMEND, SEARCH, StageFunction, allow, hydrate, merge, reasons, retrieve
 from shortlist.pipeline.pipeline import QUERY_BLOCK, Pipeline
 from shortlist.pipeline.state import PathState
 from shortlist.system.contracts import FittedRanker
@@ -23,12 +23,12 @@ from shortlist.system.contracts import FittedRanker
 DEPTH = 20  # length of the lists that are evaluated
 WARM_UP = 20  # requests before latency is measured
 NOTHING_RETRIEVED = Retrieved(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
-ALL_SOURCES = "all together"  # what the union of all sources is called among recall ceilings
+ALL_SOURCES = "all together"  # the name of the union of all sources among recall ceilings
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Queries with known answers."""
+    """Queries with known positives."""
 
     rows: Rows  # int64[queries], the task's row of each
     queries: Queries
@@ -84,7 +84,7 @@ def replay(
     """
     stages = RECOMMEND if evaluation_set.queries.search is None else SEARCH
     to_hydrate = stages[stages.index(merge) + 1 : stages.index(hydrate) + 1]
-    to_list = stages[stages.index(hydrate) + 1 :]
+    to_list = [stage for stage in stages[stages.index(hydrate) + 1 :] if stage is not reasons]
     ranked = {name: replace(pipeline, ranker=ranker) for name, ranker in rankers.items()}
     names = [slot.name for slot in pipeline.sources]
     single = [replace(pipeline, sources=(slot,), ranker=None, order=()) for slot in pipeline.sources]
@@ -116,7 +116,7 @@ def replay(
 def replay_whole(pipeline: Pipeline, evaluation_set: EvaluationSet, n: int = DEPTH) -> Retrieved:
     """The lists of a pipeline that shares nothing with others."""
     with one_thread():
-        slates = pipeline.recommend(evaluation_set.queries, n)
+        slates = pipeline.recommend(evaluation_set.queries, n, with_reasons=False)
     return Retrieved(slates.rows, slates.items, slates.values)
 
 

@@ -28,9 +28,7 @@ from shortlist.service.active_release import ActiveRelease, View
 from shortlist.storage.store import EventStore
 from shortlist.vision.images.album import Album
 
-MAX_USER_NUMBER = (
-    2**31
-)  # of live features: users of the release have the lowest numbers, unknown ones the rest
+MAX_USER_NUMBER = 2**31  # users of the release have the lowest numbers, unknown ones the rest
 
 
 def now() -> int:
@@ -64,12 +62,13 @@ class OnlineState:
             raise UnavailableError("this server has no folder for pictures")
         return Album(self._pictures)
 
-    def moment(self) -> int:
-        """Now, in microseconds: never before an earlier moment, nor before a followed event became available.
+    def moment(self, *, after: int = -1) -> int:
+        """Now, in microseconds: later than ``after``, never before an earlier moment, nor before a followed event
+        became available.
 
         So a clock that steps back stands still here until it has caught up.
         """
-        return self._advance(now())
+        return self._advance(max(now(), after + 1))
 
     def update(self) -> None:
         """Take in items and events that any process accepted since the last call, and deletions."""

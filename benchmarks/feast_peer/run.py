@@ -1,12 +1,12 @@
 """Feast on the same rows, in an environment of its own: the peer of ``features`` and ``hydrate``.
 
-Benchmarks call `ask`, which runs this file with the Python of an environment that has Feast (``make feast``)::
+Benchmarks call `run`, which runs this file with the Python of an environment that has Feast (``make feast``)::
 
-    ask(python, "historical", table="stats.parquet", examples="examples.parquet", out="values.parquet")
-    ask(python, "online", items="items.parquet", users="users.parquet", asked=500, requests=100)
+    run(python, "historical", table="stats.parquet", examples="examples.parquet", out="values.parquet")
+    run(python, "online", items="items.parquet", users="users.parquet", candidates=500, requests=100)
 
 ``historical`` times ``get_historical_features``: ``table`` has item (int64), event_timestamp (UTC) and features,
-``examples`` item and event_timestamp. ``online`` times ``get_online_features`` of ``asked`` random items and one
+``examples`` item and event_timestamp. ``online`` times ``get_online_features`` of ``candidates`` random items and one
 user, two calls a request: ``items`` and ``users`` have their key (``item``, ``user``; int64) and features.
 The repository is new, local, with the registry and the online store that Feast sets up by itself (SQLite).
 """
@@ -25,8 +25,8 @@ from typing import Any
 PYTHON = Path(".venv-feast/bin/python")  # what `make feast` sets up
 
 
-def ask(python: Path, job: str, **options: object) -> dict[str, Any] | None:
-    """What the job found, with ``version``, Feast's; None where ``python`` is not there."""
+def run(python: Path, job: str, **options: object) -> dict[str, Any] | None:
+    """The result of the job, with Feast's ``version``; None where there is no ``python``."""
     if not python.exists():
         return None
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
@@ -34,8 +34,8 @@ def ask(python: Path, job: str, **options: object) -> dict[str, Any] | None:
     done = subprocess.run(
         [python, __file__, job, *words], env=quiet, stdout=subprocess.PIPE, text=True, check=True
     )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def repository(folder: Path, tables: dict[str, Path]) -> Any:
@@ -67,20 +67,20 @@ def references(store: Any, key: str) -> list[str]:
 
 
 def historical(options: Namespace, folder: Path) -> dict[str, Any]:
-    """Seconds of one retrieval, how many examples it found anything for, and this process's peak in bytes."""
+    """Seconds of one retrieval, how many rows it returned, and this process's peak in bytes."""
     import resource
 
     import pandas
 
     store = repository(folder, {"item": options.table})
-    asked = pandas.read_parquet(options.examples)
+    examples = pandas.read_parquet(options.examples)
     start = perf_counter()
-    values = store.get_historical_features(asked, references(store, "item")).to_df()
+    values = store.get_historical_features(examples, references(store, "item")).to_df()
     seconds = perf_counter() - start
     if options.out:
         values.to_parquet(options.out)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"seconds": seconds, "found": len(values), "peak": peak}
+    return {"seconds": seconds, "rows": len(values), "peak": peak}
 
 
 def online(options: Namespace, folder: Path) -> dict[str, Any]:
@@ -99,13 +99,13 @@ def online(options: Namespace, folder: Path) -> dict[str, Any]:
     rng = numpy.random.default_rng(0)
     spent = []
     for _ in range(options.requests + 3):  # the first three warm up
-        items = rng.choice(tables["item"]["item"].to_numpy(), options.asked, replace=False).tolist()
+        items = rng.choice(tables["item"]["item"].to_numpy(), options.candidates, replace=False).tolist()
         user = int(rng.choice(tables["user"]["user"].to_numpy()))
         start = perf_counter()
-        found = store.get_online_features(wanted["item"], [{"item": item} for item in items])
+        answer = store.get_online_features(wanted["item"], [{"item": item} for item in items])
         store.get_online_features(wanted["user"], [{"user": user}])
         spent.append((perf_counter() - start) * 1000)
-        assert None not in found.to_dict()[wanted["item"][0].split(":")[1]], (
+        assert None not in answer.to_dict()[wanted["item"][0].split(":")[1]], (
             "a value that was written is not there"
         )
     p50, p99 = numpy.quantile(spent[3:], [0.5, 0.99]).tolist()
@@ -124,12 +124,12 @@ def main() -> None:
     now = jobs.add_parser("online")
     now.add_argument("--items", type=Path, required=True)
     now.add_argument("--users", type=Path, required=True)
-    now.add_argument("--asked", type=int, default=500)
+    now.add_argument("--candidates", type=int, default=500)
     now.add_argument("--requests", type=int, default=100)
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        found = {"historical": historical, "online": online}[options.job](options, Path(folder))
-    print(json.dumps({"version": version("feast"), **found}))
+        result = {"historical": historical, "online": online}[options.job](options, Path(folder))
+    print(json.dumps({"version": version("feast"), **result}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ compacts and trims all the time) and kills it at a random moment. The next one s
 heard of latest, as a client does. In the end every acknowledged event is there once, and the state that the
 store and the log give for each user equals a replay of what was acknowledged and accepted, from nothing.
 
-The part *server*: the real server and a process that publishes, killed together, see crash_server.py.
+The part *server*: the real server and a process that publishes, killed together, see server.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.crash_server import crash_server
+from benchmarks.crash.server import crash_server
 from benchmarks.form import Report, run
 from shortlist.base.columns import AT, EVENT_ID, USER
 from shortlist.data.compact import compact, whole_log
@@ -120,7 +120,7 @@ def _crash(report: Report, home: Home, kills: int, moments: random.Random) -> No
     compactions = cut_short = 0
     for kill in range(kills):
         if kill % 20 == 0:
-            report.say(f"{kill} kills, {len(acknowledged):,} events acknowledged")
+            report.progress(f"{kill} kills, {len(acknowledged):,} events acknowledged")
         lines = _killed(home, kill, acknowledged[-AGAIN:], moments.uniform(0, 0.3))
         compactions += lines.count("compacted")
         acknowledged += [line for line in lines if line != "compacted"]
@@ -158,16 +158,16 @@ def _unfinished(home: Home) -> bool:
 def _claims(report: Report, home: Home, acknowledged: list[str], kills: int) -> None:
     store = open_store(home)
     mark = home.compacted()
-    found, upto = whole_log(home, store)
-    rows = found.collect()
+    log, upto = whole_log(home, store)
+    rows = log.collect()
     ids = rows[EVENT_ID]
-    said = {line.split()[0]: line for line in acknowledged}
+    expected = {line.split()[0]: line for line in acknowledged}
     kept = {row[0]: f"{row[0]} {row[2]} {row[4]}" for row in rows.rows()}
     report.row(part="store", kills=kills, events=len(rows), sequence=upto, compacted=mark)
-    report.claim("store: acknowledged events lost", len(said.keys() - kept.keys()), "", at_most=0)
+    report.claim("store: acknowledged events lost", len(expected.keys() - kept.keys()), "", at_most=0)
     report.claim(
         "store: acknowledged events changed",
-        sum(kept.get(i, line) != line for i, line in said.items()),
+        sum(kept.get(i, line) != line for i, line in expected.items()),
         "",
         at_most=0,
     )

@@ -1,4 +1,4 @@
-"""Parts of `benchmarks.visual` that need a server: hostile uploads, and items that come and go."""
+"""Parts of `benchmarks.visual` that need a server: hostile uploads, and a changing catalogue."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.form import Report
 from shortlist import Category, Entity, Image, Match, System, Table, Visual
+from shortlist.base.users import NO_USERS
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
 from shortlist.pipeline.release import save
@@ -29,7 +30,7 @@ from shortlist.training.fit import fit
 
 
 @contextmanager
-def serving() -> Iterator[str]:
+def shop_server() -> Iterator[str]:
     """A server of a small shop, in this process; its address."""
     system = System(
         name="shop",
@@ -44,7 +45,7 @@ def serving() -> Iterator[str]:
         pipeline = fit(system, data.items, data.histories).retrieval
         releases = Releases(home)
         releases.publish(
-            releases.add(lambda folder: save(folder, system, pipeline, [], data.histories, 0), {})
+            releases.add(lambda folder: save(folder, system, pipeline, NO_USERS, data.histories, 0), {})
         )
         with running(home) as address:
             yield address
@@ -55,17 +56,17 @@ def text(data: bytes) -> str:
 
 
 def hostile_uploads(report: Report, count: int) -> None:
-    """Each must get a clear 4xx, honest searches beside them must go on, and memory must stay."""
+    """Each must get a clear 4xx, valid searches beside them must go on, and memory must not grow."""
     bad = list(islice((each for seed in range(10) for each in hostile(seed)), count))
-    with serving() as address, httpx.Client(base_url=address, timeout=60) as client:
-        honest = {"picture": text(photo("red", seed=9)), "n": 5}
+    with shop_server() as address, httpx.Client(base_url=address, timeout=60) as client:
+        valid = {"picture": text(photo("red", seed=9)), "n": 5}
 
         def searches(how_long: threading.Event) -> list[float]:
             spent = []
             with httpx.Client(base_url=address, timeout=60) as own:
                 while not how_long.is_set():
                     start = time.perf_counter()
-                    assert own.post("/v1/search", json=honest).status_code == 200
+                    assert own.post("/v1/search", json=valid).status_code == 200
                     spent.append((time.perf_counter() - start) * 1000)
                     time.sleep(0.01)
             return spent
@@ -81,25 +82,25 @@ def hostile_uploads(report: Report, count: int) -> None:
                     wrong.append(f"{name}: {answer.status_code} {answer.text[:80]}")
 
         beside = _while(searches, attack)
-        grown = _memory() - before
+        growth = _memory() - before
     report.sizes["hostile uploads"] = len(bad)
     for each in wrong[:5]:
-        report.say(each)
+        report.progress(each)
     report.claim("hostile uploads without a clear 4xx", len(wrong), "", at_most=0)
-    report.row(what="honest searches alone", p50_ms=np.median(alone), p99_ms=np.quantile(alone, 0.99))
+    report.row(what="valid searches alone", p50_ms=np.median(alone), p99_ms=np.quantile(alone, 0.99))
     report.row(what="beside hostile uploads", p50_ms=np.median(beside), p99_ms=np.quantile(beside, 0.99))
     report.claim(
-        "p50 of honest searches beside hostile ones, to alone", np.median(beside) / np.median(alone), "x"
+        "p50 of valid searches beside hostile ones, to alone", np.median(beside) / np.median(alone), "x"
     )
-    report.claim("memory that stays after hostile uploads", grown / 2**20, "MiB", at_most=500)
+    report.claim("growth of memory over hostile uploads", growth / 2**20, "MiB", at_most=500)
 
 
 def changes(report: Report, count: int) -> None:
-    """Photos are added and deleted while others search; what is seen is judged by when each change was answered."""
+    """Photos are added and deleted while others search; each result must reflect the changes answered before it."""
     late: list[str] = []
-    ghosts: list[str] = []
-    soonest: list[float] = []
-    with serving() as address, httpx.Client(base_url=address, timeout=60) as client:
+    stale: list[str] = []
+    delays: list[float] = []
+    with shop_server() as address, httpx.Client(base_url=address, timeout=60) as client:
         colours = cycle(COLOURS)
         for number in range(count // 2):
             colour, key = next(colours), f"new-{number}"
@@ -107,28 +108,28 @@ def changes(report: Report, count: int) -> None:
             posted = {"item": key, "attributes": {"title": key}, "pictures": [data]}
             assert client.post("/v1/items", json=posted).status_code == 200
             answered = time.perf_counter()
-            if number % 10 == 0:  # wait until it is found
+            if number % 10 == 0:  # wait until a search returns it
                 while not _finds(client, data, key):
                     if time.perf_counter() - answered > 10:
                         break
                     time.sleep(0.02)
-                soonest.append(time.perf_counter() - answered)
-                if soonest[-1] > 1:
+                delays.append(time.perf_counter() - answered)
+                if delays[-1] > 1:
                     late.append(key)
-            if number >= 20:  # and one that came a while ago goes
+            if number >= 20:  # delete an older one
                 gone = f"new-{number - 20}"
                 assert client.delete(f"/v1/items/{gone}").status_code == 200
                 old = text(
                     photo(list(COLOURS)[(number - 20) % len(COLOURS)], seed=10_000 + number - 20, size=32)
                 )
                 if _finds(client, old, gone):
-                    ghosts.append(gone)
+                    stale.append(gone)
     report.sizes["photos added and deleted"] = count
     report.row(
-        what="added to found", p50_ms=np.median(soonest) * 1000, p99_ms=np.quantile(soonest, 0.99) * 1000
+        what="added to searchable", p50_ms=np.median(delays) * 1000, p99_ms=np.quantile(delays, 0.99) * 1000
     )
-    report.claim("deleted photos that were found", len(ghosts), "", at_most=0)
-    report.claim("new photos not found after a second", len(late), "", at_most=0)
+    report.claim("deleted photos in results", len(stale), "", at_most=0)
+    report.claim("new photos not in results after a second", len(late), "", at_most=0)
 
 
 def _finds(client: httpx.Client, data: str, key: str) -> bool:

@@ -25,6 +25,7 @@ from typing import Any
 from benchmarks.form import Report
 from shortlist import EASE, AlreadySeen, Entity, Event, LogisticRegression, Objective, Popular, System
 from shortlist.base.errors import ShortlistError
+from shortlist.base.users import Users
 from shortlist.pipeline.release import save
 from shortlist.storage.home import Home
 from shortlist.storage.releases import MANIFEST, Releases
@@ -59,7 +60,7 @@ def crash_server(report: Report, seconds: float, workers: int, moments: random.R
                 acknowledged += client.acknowledged
                 slates += client.slates
             crashes += 1
-            report.say(f"{crashes} crashes, {len(acknowledged):,} events acknowledged")
+            report.progress(f"{crashes} crashes, {len(acknowledged):,} events acknowledged")
         published, damaged = _inspect(Releases(home))
         store = SqliteStore(home.state)
         kept = [key for frame in store.scan() for key in frame["event_id"]]
@@ -89,7 +90,7 @@ def _write_release(folder: Path) -> None:
     )
     histories = toy_histories()
     pipeline = fit(system, toy_items(), histories).rankers["logistic_regression"]
-    save(folder, system, pipeline, [f"u{n}" for n in range(len(histories))], histories, 0)
+    save(folder, system, pipeline, Users.of_keys([f"u{n}" for n in range(len(histories))]), histories, 0)
 
 
 class _Client:
@@ -120,10 +121,10 @@ def _ask(connection: HTTPConnection, path: str, body: Any = None) -> Any:
     content = None if body is None else json.dumps(body)
     connection.request("GET" if body is None else "POST", path, content)
     answer = connection.getresponse()
-    found = json.loads(answer.read())
+    body = json.loads(answer.read())
     if answer.status != 200:
-        raise HTTPException(found)
-    return found
+        raise HTTPException(body)
+    return body
 
 
 def _server(home: Home, workers: int) -> tuple[subprocess.Popen[str], str, float]:
@@ -162,7 +163,7 @@ def _inspect(releases: Releases) -> tuple[int, int]:
 
 def _python(role: str, *arguments: object) -> subprocess.Popen[str]:
     """This file as a process group of its own, in another role."""
-    command = [sys.executable, "-m", "benchmarks.crash_server", role, *map(str, arguments)]
+    command = [sys.executable, "-m", "benchmarks.crash.server", role, *map(str, arguments)]
     return subprocess.Popen(
         command,
         start_new_session=True,

@@ -1,7 +1,7 @@
 """The latency part of `benchmarks.visual`: a photo in, a page of results out, over HTTP, among a million vectors.
 
-The server is a process of its own with one worker: a tuned encoder, an index, a ranker. Photos arrive by chance
-(exponential gaps) at half the rate that it can take. The items are synthetic around real ones: vectors near those of
+The server is a process of its own with one worker: a tuned encoder, an index, a ranker. Photos arrive as a
+Poisson process at half the rate that it can take. The items are synthetic around real ones: vectors near those of
 train photos, with their attributes and pictures.
 """
 
@@ -35,16 +35,13 @@ from shortlist import (
     Visual,
 )
 from shortlist.base.columns import ITEM
-from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.types import Floats
+from shortlist.base.users import NO_USERS
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
-from shortlist.index import VectorIndex
-from shortlist.pipeline.pipeline import Pipeline
 from shortlist.index import SegmentedIndex
 from shortlist.pipeline.pipeline import Pipeline
-from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.release import save
 from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.retrieval.visual import FittedVisual
@@ -55,7 +52,7 @@ from shortlist.training.fit import fit
 
 START = 180.0  # seconds that the server gets to open a million items
 CLIENTS = 4  # that ask without a pause while the most is measured
-Asked = tuple[float, dict[str, Any]]  # milliseconds at the client, and the answer
+TimedAnswer = tuple[float, dict[str, Any]]  # milliseconds at the client, and the answer
 
 
 def latency(report: Report, folder: Path, scratch: Path, count: int, requests: int) -> None:
@@ -67,12 +64,12 @@ def latency(report: Report, folder: Path, scratch: Path, count: int, requests: i
     with served(home) as address, httpx.Client(base_url=address, timeout=60) as client:
         for data in files[:30]:
             ask(client, data)
-        report.say("asking as fast as it answers")
+        report.progress("measuring throughput")
         start = time.perf_counter()
         with ThreadPoolExecutor(CLIENTS) as threads:
             list(threads.map(lambda data: ask(client, data), files))
         most = len(files) / (time.perf_counter() - start)
-        report.say(f"{most:.0f} photos a second; now half of that")
+        report.progress(f"{most:.0f} photos a second; now half of that")
         seen = list(arriving(client, files, requests, most / 2))
     report.sizes |= {"vectors searched": count, "index": index, "photos a second at most": round(most, 1)}
     times = parts(seen)
@@ -88,7 +85,7 @@ def latency(report: Report, folder: Path, scratch: Path, count: int, requests: i
     )
 
 
-def parts(seen: Sequence[Asked]) -> dict[str, Floats]:
+def parts(seen: Sequence[TimedAnswer]) -> dict[str, Floats]:
     """Where each request's time went, milliseconds. Waiting is for others' encoders, mostly: one core, one worker."""
     encoder, decoded, stages, server = [], [], [], []
     for _, answer in seen:
@@ -101,29 +98,31 @@ def parts(seen: Sequence[Asked]) -> dict[str, Floats]:
     times = {name: np.array(each, np.float32) for name, each in names.items()}
     times["rest"] = times["decode"] + times["search and ranking"]
     whole = np.array(server, np.float32)
-    times["waiting and the edge"] = whole - times["rest"] - times["encoder"]
+    times["waiting and middleware"] = whole - times["rest"] - times["encoder"]
     times["server"] = whole
     times["client, from arrival"] = np.array([ms for ms, _ in seen], np.float32)
     return times
 
 
-def ask(client: httpx.Client, data: bytes, since: float | None = None) -> Asked:
+def ask(client: httpx.Client, data: bytes, since: float | None = None) -> TimedAnswer:
     """One search; its milliseconds ``since`` then, or since now."""
     start = time.perf_counter() if since is None else since
     answer = client.post("/v1/search/upload", files={"picture": ("photo.jpg", data)})
     spent = (time.perf_counter() - start) * 1000
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    assert found["items"]
-    return spent, found
+    body: dict[str, Any] = answer.json()
+    assert body["items"]
+    return spent, body
 
 
-def arriving(client: httpx.Client, files: Sequence[bytes], requests: int, rate: float) -> Iterator[Asked]:
-    """Searches that come by chance, so many a second, whether or not earlier ones are answered."""
+def arriving(
+    client: httpx.Client, files: Sequence[bytes], requests: int, rate: float
+) -> Iterator[TimedAnswer]:
+    """Searches as a Poisson process, ``rate`` a second, whether or not earlier ones are answered."""
     rng = np.random.default_rng(0)
     arrivals = time.perf_counter() + 0.1 + np.cumsum(rng.exponential(1 / rate, requests))
 
-    def wait_and_ask(place: int) -> Asked:
+    def wait_and_ask(place: int) -> TimedAnswer:
         time.sleep(max(arrivals[place] - time.perf_counter(), 0))
         return ask(client, files[place % len(files)], since=float(arrivals[place]))
 
@@ -158,35 +157,44 @@ def published(report: Report, home: Home, folder: Path, count: int) -> str:
         ],
         rankers=[LogisticRegression()],
     )
-    report.say("learning from the real photos")
+    report.progress("learning from the real photos")
     ingest(system, home, folder)
     data = load_dataset(system, home)
     (learned,) = fit(system, data.items, data.histories).rankers.values()
-    report.say(f"indexing {count:,} vectors around theirs")
-    grown, about = among_many(learned, data.items, count)
+    report.progress(f"indexing {count:,} vectors around theirs")
+    enlarged, about = among_many(learned, data.items, count)
     releases = Releases(home)
-    releases.publish(releases.add(lambda f: save(f, system, grown, [], data.histories, 0), {}))
+    releases.publish(releases.add(lambda f: save(f, system, enlarged, NO_USERS, data.histories, 0), {}))
     return about
 
 
 def among_many(learned: Pipeline, items: Items, count: int) -> tuple[Pipeline, str]:
     """The pipeline over ``count`` items, and what the index of their vectors is."""
-    from benchmarks.visual import around
-
     (placed,) = learned.sources
     visual = placed.fitted
     assert isinstance(visual, FittedVisual)
     like = np.random.default_rng(1).integers(0, len(items), count - len(items))
-    made = items.table[like.tolist()].with_columns(
-        pl.Series(ITEM, [f"made-{number}" for number in range(len(like))])
+    synthetic = items.table[like.tolist()].with_columns(
+        pl.Series(ITEM, [f"synthetic-{number}" for number in range(len(like))])
     )
-    more = Items(pl.concat([items.table, made]), items.pictures)
+    more = Items(pl.concat([items.table, synthetic]), items.pictures)
     owners, real = visual.index.vectors(np.arange(len(items), dtype=np.int32))
     vectors = np.concatenate([real[np.argsort(owners)], around(real, len(like))])
     index = SegmentedIndex.build(vectors, np.arange(count, dtype=np.int32), sample=real)
-    grown = replace(learned, sources=()).with_new_items(more, Histories.empty(0), (), ())
+    enlarged = replace(learned, sources=()).with_new_items(more, (), ())
     source = SourceSlot(placed.name, placed.quota, FittedVisual(visual.on, visual.encoder, index))
-    return replace(grown, sources=(source,)), str(index.describe())
+    return replace(enlarged, sources=(source,)), index.describe()
+
+
+def around(real: Floats, count: int) -> Floats:
+    """``count`` unit vectors, each near one of ``real``."""
+    rng = np.random.default_rng(0)
+    vectors = np.empty((count, real.shape[1]), np.float32)
+    for first in range(0, count, 50_000):
+        some = real[rng.integers(0, len(real), min(50_000, count - first))]
+        near = some + rng.standard_normal(some.shape, dtype=np.float32) * (0.5 / np.sqrt(real.shape[1]))
+        vectors[first : first + len(some)] = near / np.linalg.norm(near, axis=1, keepdims=True)
+    return vectors
 
 
 @contextmanager
@@ -216,7 +224,3 @@ def served(home: Home) -> Iterator[str]:
 
 def _serve(home: Home, port: int) -> None:
     serve(home, port=port)
-
-
-if __name__ == "__main__":
-    raise SystemExit("run `python -m benchmarks.visual --part latency`")

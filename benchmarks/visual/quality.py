@@ -20,7 +20,7 @@ from shortlist.vision.images.decode import decode
 from shortlist.vision.tuning.tune import tune
 
 SIDE = 320
-SHARE = 0.75  # of the shorter side, which did best on the validation photos: products are held in the middle
+SHARE = 0.75  # of the shorter side, which did best on the validation photos: products are photographed in the middle
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,24 @@ def quality(report: Report, folder: Path, *, quick: bool, backbone: bool) -> Non
     studio = Part.read(folder, pl.read_csv(folder / "products.csv"))
     report.sizes |= {name: len(part.pictures) for name, part in parts.items()} | {"studio": 81}
     bare = EfficientNetLite0().fit()
-    judged(report, "zero-shot", bare, parts, studio)
+    evaluate(report, "zero-shot", bare, parts, studio)
     plain(report, bare, parts)
     wider = EfficientNetLite0(crop_share=SHARE)
-    judged(report, f"zero-shot, {SHARE:.0%} of the side", wider.fit(), parts, studio)
-    taught = parts["train"].pictures + parts["val"].pictures
+    evaluate(report, f"zero-shot, {SHARE:.0%} of the side", wider.fit(), parts, studio)
+    pictures = parts["train"].pictures + parts["val"].pictures
     labels = np.concatenate([parts["train"].products, parts["val"].products])
-    held = np.arange(len(taught)) >= len(parts["train"].pictures)
-    for name, knobs in ways(quick=quick, backbone=backbone).items():
-        report.say(f"tuning: {name}")
+    validation = np.arange(len(pictures)) >= len(parts["train"].pictures)
+    for name, fine_tune in variants(quick=quick, backbone=backbone).items():
+        report.progress(f"tuning: {name}")
         start = time.perf_counter()
-        tuned, told = tune(wider, knobs, taught, labels=labels, validation=held)
-        report.say(str(told))
-        recall = judged(report, name, tuned, parts, studio, minutes=(time.perf_counter() - start) / 60)
-        bar = 0.85 if name == list(ways(quick=quick, backbone=backbone))[-1] and not quick else None
+        tuned, summary = tune(wider, fine_tune, pictures, labels=labels, validation=validation)
+        report.progress(str(summary))
+        recall = evaluate(report, name, tuned, parts, studio, minutes=(time.perf_counter() - start) / 60)
+        bar = 0.85 if name == list(variants(quick=quick, backbone=backbone))[-1] and not quick else None
         report.claim(f"Recall@1 of test photos, {name}", recall, "", at_least=bar)
 
 
-def ways(*, quick: bool, backbone: bool) -> dict[str, FineTune]:
+def variants(*, quick: bool, backbone: bool) -> dict[str, FineTune]:
     """How the encoder is tuned."""
     head = FineTune(by="product", augmentations=2 if quick else 10)
     return {"head tuned": head} | (
@@ -72,7 +72,7 @@ def ways(*, quick: bool, backbone: bool) -> dict[str, FineTune]:
     )
 
 
-def judged(
+def evaluate(
     report: Report,
     name: str,
     encoder: FittedEncoder,
@@ -82,11 +82,11 @@ def judged(
 ) -> float:
     """Recall@1 of test photos among train photos, and a row with the rest."""
     fast = encoder.using(all_cores()) if isinstance(encoder, OnnxEncoder) else encoder
-    asked = fast.encode(parts["test"].pictures)
-    among = found(
-        fast.encode(parts["train"].pictures), parts["train"].products, asked, parts["test"].products
+    queries = fast.encode(parts["test"].pictures)
+    among = hits(
+        fast.encode(parts["train"].pictures), parts["train"].products, queries, parts["test"].products
     )
-    shown = found(fast.encode(studio.pictures), studio.products, asked, parts["test"].products)
+    shown = hits(fast.encode(studio.pictures), studio.products, queries, parts["test"].products)
     report.row(
         encoder=name,
         recall_1=among[:, 0].mean(),
@@ -99,12 +99,12 @@ def judged(
     return float(among[:, 0].mean())
 
 
-def found(held: Floats, products: AnyArray, asked: Floats, wanted: AnyArray) -> AnyArray:
-    """Whether each of the ten nearest is of the product that was asked for, bool[asked, 10]."""
-    index = SegmentedIndex.build(held, np.arange(len(held)))
-    allowed = Allowed(np.ones(len(held), bool), Ragged.from_lists([[]] * len(asked)))
-    nearest = index.search(asked, 10, allowed).items.reshape(len(asked), 10)
-    right: AnyArray = products[nearest] == wanted[:, None]
+def hits(indexed: Floats, products: AnyArray, queries: Floats, expected: AnyArray) -> AnyArray:
+    """Whether each of the ten nearest is of the product of the query, bool[queries, 10]."""
+    index = SegmentedIndex.build(indexed, np.arange(len(indexed)))
+    allowed = Allowed(np.ones(len(indexed), bool), Ragged.from_lists([[]] * len(queries)))
+    nearest = index.search(queries, 10, allowed).items.reshape(len(queries), 10)
+    right: AnyArray = products[nearest] == expected[:, None]
     return right
 
 
@@ -138,7 +138,3 @@ def plain(report: Report, encoder: OnnxEncoder, parts: dict[str, Part]) -> None:
         recall_5=right[:, :5].any(axis=1).mean(),
         precision_10=right.mean(),
     )
-
-
-if __name__ == "__main__":
-    raise SystemExit("run `python -m benchmarks.visual --part quality`")

@@ -1,4 +1,4 @@
-"""Ready-made features as of past moments: Feast's historical retrieval and ours, on the same rows and examples.
+"""Precomputed features as of past moments: Feast's historical retrieval and ours, on the same rows and examples.
 
 A part of ``benchmarks.features``. A table has the values of 20 features of items, ten rows for each item at
 random moments. Both sides read it from Parquet. Feast joins it to the examples; ours is the reader of the newest
@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
-from benchmarks import feast_peer
+from benchmarks.feast_peer import run as feast
 from benchmarks.form import Report, child
 from shortlist.base.columns import DAY
 from shortlist.features.readers.timeline import Timeline
@@ -28,36 +28,32 @@ KEYS = ["item", "event_timestamp"]
 
 def options(parser: ArgumentParser) -> None:
     parser.add_argument("--feast-rows", type=int, default=1_000_000, help="rows, and as many examples")
-    parser.add_argument(
-        "--feast-python", type=Path, default=feast_peer.PYTHON, help="`make feast` sets it up"
-    )
+    parser.add_argument("--feast-python", type=Path, default=feast.PYTHON, help="`make feast` sets it up")
 
 
 def compare(report: Report, options: Namespace) -> None:
-    """Claim the ratio, and that both found the same values; nothing where Feast is not there."""
+    """Claim the ratio, and that both give the same values; nothing where Feast is not installed."""
     if not options.feast_python.exists():
         report.sizes["feast"] = f"not measured: no {options.feast_python}, run `make feast`"
         return
     rows = options.feast_rows
-    report.sizes["rows of ready-made features, and examples"] = rows
+    report.sizes["rows of precomputed features, and examples"] = rows
     with TemporaryDirectory() as folder:
         table, examples = Path(folder) / "table.parquet", Path(folder) / "examples.parquet"
         draw(rows, table, examples)
-        report.say(f"ready-made features: ours, Feast, ours; {rows:,} rows and examples ...")
+        report.progress(f"precomputed features: ours, Feast, ours; {rows:,} rows and examples ...")
         paths = {"table": table, "examples": examples}
         first = child(ours, table, examples, Path(folder) / "ours.parquet")
-        theirs = feast_peer.ask(
-            options.feast_python, "historical", **paths, out=Path(folder) / "theirs.parquet"
-        )
+        theirs = feast.run(options.feast_python, "historical", **paths, out=Path(folder) / "theirs.parquet")
         assert theirs is not None
         second = child(ours, table, examples, Path(folder) / "ours.parquet")
         agreed = agreement(Path(folder))
     seconds = (first.value + second.value) / 2
-    size = {"family": "ready-made", "features": len(FEATURES)}
+    size = {"family": "precomputed", "features": len(FEATURES)}
     report.row(**size, seconds=seconds, peak_gib=first.peak / 2**30)
     version = theirs["version"]
     report.row(
-        **size | {"family": f"ready-made, Feast {version}"},
+        **size | {"family": f"precomputed, Feast {version}"},
         seconds=theirs["seconds"],
         peak_gib=theirs["peak"] / 2**30,
     )
@@ -82,15 +78,15 @@ def draw(rows: int, table: Path, examples: Path) -> None:
 def ours(table: Path, examples: Path, out: Path) -> float:
     """Seconds from the files to the values."""
     start = perf_counter()
-    ready, asked = pl.read_parquet(table), pl.read_parquet(examples)
-    keys, at = ready["item"].to_numpy(), ready["event_timestamp"].dt.epoch("us").to_numpy()
-    wanted, t = asked["item"].to_numpy(), asked["event_timestamp"].dt.epoch("us").to_numpy() + 1
+    table_rows, wanted_rows = pl.read_parquet(table), pl.read_parquet(examples)
+    keys, at = table_rows["item"].to_numpy(), table_rows["event_timestamp"].dt.epoch("us").to_numpy()
+    wanted, t = wanted_rows["item"].to_numpy(), wanted_rows["event_timestamp"].dt.epoch("us").to_numpy() + 1
     size = int(max(keys.max(), wanted.max())) + 1
-    row = Timeline(keys, at, np.arange(len(ready)), size).newest(wanted, t)[1]
-    there = np.where(np.isnan(row), len(ready), row).astype(np.int64)
-    found = {name: np.append(ready[name].to_numpy(), np.float32(np.nan))[there] for name in FEATURES}
+    row = Timeline(keys, at, np.arange(len(table_rows)), size).newest(wanted, t)[1]
+    there = np.where(np.isnan(row), len(table_rows), row).astype(np.int64)
+    values = {name: np.append(table_rows[name].to_numpy(), np.float32(np.nan))[there] for name in FEATURES}
     seconds = perf_counter() - start
-    asked.with_columns(pl.Series(name, column) for name, column in found.items()).write_parquet(out)
+    wanted_rows.with_columns(pl.Series(name, column) for name, column in values.items()).write_parquet(out)
     return seconds
 
 

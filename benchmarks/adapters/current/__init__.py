@@ -1,0 +1,1 @@
+"""Adapters for the tree that these benchmarks belong to."""

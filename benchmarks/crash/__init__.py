@@ -1,0 +1,1 @@
+"""Processes killed again and again: ``python -m benchmarks.crash``."""

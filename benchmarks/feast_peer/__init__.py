@@ -1,0 +1,1 @@
+"""Feast as the peer of `benchmarks.features` and `benchmarks.hydrate`."""

@@ -1,0 +1,1 @@
+"""Visual search, in parts: ``python -m benchmarks.visual``."""
