@@ -56,7 +56,7 @@ def test_by_share_cuts_each_row_at_its_share(at, share):
 
 
 @given(times, shares, st.data())
-def test_what_was_not_known_at_the_question_is_not_learned_from(at, share, data):
+def test_training_has_no_event_that_was_unavailable_at_its_query(at, share, data):
     late = data.draw(st.lists(st.integers(0, 20), min_size=sum(map(len, at)), max_size=sum(map(len, at))))
     given_rows = histories(at)
     given_rows = replace(given_rows, available_at=given_rows.at + np.array(late, np.int64))
@@ -95,7 +95,7 @@ def test_by_time_takes_one_moment_where_enough_rows_are_on_both_sides(at, share,
         assert f"only {both} users" in split.how
 
 
-def test_a_log_that_was_known_too_late_is_said():
+def test_a_log_that_was_available_too_late_is_an_error():
     given_rows = histories([[1, 2, 3, 4, 5]])
     with pytest.raises(DataError, match="give history as a table"):
         by_time(replace(given_rows, available_at=np.full(5, 100)))

@@ -65,7 +65,7 @@ def by_time(histories: Histories, share: float = 0.8, min_users: int = MIN_USERS
     """One global moment where at least ``min_users`` rows have events on both sides of it, else each row's share.
 
     The moment is the ``share`` quantile of all event times. A global moment is the stricter test, since
-    nothing at all is learned from the future; but it says little where few users are on both sides. Raises
+    nothing at all is learned from the future; but its figures are noisy where few users are on both sides. Raises
     DataError where nothing was available at any query.
     """
     if len(histories.at):

@@ -20,16 +20,16 @@ def checked(table: pl.DataFrame, attributes: Mapping[str, Any]) -> str:
 
     Pictures are lists of content hashes. Raises InvalidRequestError that names the attribute.
     """
-    known = {name: kind for name, kind in table.schema.items() if name != ITEM}
+    kinds = {name: kind for name, kind in table.schema.items() if name != ITEM}
     for name, value in attributes.items():
-        if name not in known:
+        if name not in kinds:
             raise InvalidRequestError(
-                f"attributes.{name}", f"no attribute {name!r}: {did_you_mean(name, known)}"
+                f"attributes.{name}", f"no attribute {name!r}: {did_you_mean(name, kinds)}"
             )
         try:
-            pl.Series([_cell(value, known[name])], dtype=known[name], strict=True)
+            pl.Series([_cell(value, kinds[name])], dtype=kinds[name], strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-            kind = _KIND_NAMES.get(known[name], str(known[name]))
+            kind = _KIND_NAMES.get(kinds[name], str(kinds[name]))
             raise InvalidRequestError(
                 f"attributes.{name}", f"{name!r} must be {kind}, not {json.dumps(value)[:80]}"
             ) from error
