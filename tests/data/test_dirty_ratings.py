@@ -163,7 +163,7 @@ def problems(system, home, root) -> list[str]:
     return caught.value.problems
 
 
-def test_unknown_columns_are_all_named_with_what_was_meant(write, declare, home, tmp_path):
+def test_missing_columns_are_all_named_with_a_suggestion(write, declare, home, tmp_path):
     write("ratings.csv", GOOD)
     found = problems(declare("ratings.csv", user="usr", value="ratng"), home, tmp_path)
     assert found == [
@@ -179,7 +179,7 @@ def test_an_empty_file_is_named(write, declare, home, tmp_path):
     ]
 
 
-def test_a_missing_table_is_named_with_what_was_meant(write, declare, home, tmp_path):
+def test_a_missing_table_is_named_with_a_suggestion(write, declare, home, tmp_path):
     write("ratings.csv", GOOD)
     (found,) = problems(declare("rating.csv"), home, tmp_path)
     assert "rating.csv: there is no such file" in found
