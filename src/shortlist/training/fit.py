@@ -33,10 +33,9 @@ from shortlist.training.prediction import prediction_examples, prediction_rows
 from shortlist.training.run import TrainingRun
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
 
-MULTITHREADED = (
-    5_000_000  # events from which numeric libraries may use all cores in a fit; below, starting and
-)
-# waiting for threads costs more CPU than they save (100 thousand ratings: 7.8 s on two cores, 3.2 s on one)
+# Events or examples from which BLAS may use all cores in a fit. Below, its threads mostly wait for each other: all
+# sources of a fit on 100 thousand ratings take 7.8 s of CPU on two cores and 3.2 s on one.
+MULTITHREADED = 5_000_000
 
 
 @dataclass(frozen=True)
