@@ -134,7 +134,7 @@ def test_recommend_shows_history_and_slate(shop):
     slate = re.findall(r"^ \d+ +(Item \d+)", told, re.MULTILINE)
     assert len(slate) == 3
     assert seen.isdisjoint(slate)
-    assert "nothing yet" in run(folder, "recommend", "nobody", "--context", "device=tv")
+    assert "none yet" in run(folder, "recommend", "nobody", "--context", "device=tv")
 
 
 def test_features_shows_a_table(shop):
