@@ -108,7 +108,7 @@ class Trainer:
         return digest.hexdigest()
 
     def _keep(self, encoder: OnnxEncoder, rows: Rows, vectors: Floats) -> None:
-        """Put the vectors that are known already where ``embed`` looks for them."""
+        """Put the vectors of these pictures into the cache that ``embed`` reads."""
         folder = cache_folder() / "vectors"
         with VectorCache(folder, encoder.fingerprint, encoder.embedding_size) as cache:
             cache.add([self.hashes[row] for row in rows], vectors)
