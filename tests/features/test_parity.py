@@ -4,11 +4,12 @@ A stream of actions goes through the real parts: a SQLite store that accepts eve
 order, sent twice), a clock that passes and steps back, compactions, releases that are learned, saved and loaded,
 and restarts that know nothing but what is on disk. Whenever somebody asks, the row that the server computes
 *now* must be the one that training computes from the log *as of* that moment: from the log as it is then, and
-once more from the log at the end, with all that came later or was not known yet.
+once more from the log at the end, with all that came later or was not known yet. New items arrive meanwhile: the
+features grow in place, and those that were in use before must still be right.
 
 A new kind of feature takes part when an instance stands in FEATURES; the first test fails until it does. What it
-reads must be there: a new attribute in ITEMS, a new column of events in ``happened``, a new word of requests in
-``asked``. A kind that cannot take part stands in ELSEWHERE with the file of its own proof.
+reads must be there: a new attribute in ITEMS or USERS, a new column of events in ``happened``, a new word of requests
+in ``asked``. A kind that cannot take part stands in ELSEWHERE with the file of its own proof.
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.base.columns import DAY, HOUR, ITEM, MINUTE, SECOND
+from shortlist.base.columns import DAY, HOUR, ITEM, MINUTE, SECOND, USER
 from shortlist.base.contexts import Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.queries import Candidates, Queries
+from shortlist.base.users import Users
 from shortlist.data.compact import compact, whole_log
 from shortlist.data.dataset import Dataset, load_dataset
 from shortlist.features.features import Features
-from shortlist.features.kinds.attributes import ItemAttribute, Length
+from shortlist.features.kinds.attributes import ItemAttribute, Length, UserAttribute
 from shortlist.features.kinds.context import Context
 from shortlist.features.kinds.counts import Count, Distinct, Sum
 from shortlist.features.kinds.feast import FeastView
@@ -47,6 +49,7 @@ from shortlist.features.partition import Band
 from shortlist.pipeline.release import load, save
 from shortlist.retrieval.popular import Popular
 from shortlist.service.answering import Answering
+from shortlist.service.requests import ItemRequest
 from shortlist.service.service import Service
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
@@ -57,7 +60,7 @@ from shortlist.system.entity import Entity
 from shortlist.system.event import Event, Objective
 from shortlist.system.features import Automatic, Definition
 from shortlist.system.system import System
-from shortlist.training.fit import fit
+from shortlist.training.fit import fit_sources
 
 START = 1_700_000_000 * SECOND // DAY * DAY
 ITEMS = Items(
@@ -72,6 +75,20 @@ ITEMS = Items(
             "look": [[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], None, [-1.0, 0.0]],
         },
         schema_overrides={"released": pl.Int64, "look": pl.List(pl.Float32)},
+    )
+)
+NEW_ITEMS = {  # words that no release has met before it learns again
+    "new-1": {"title": "New", "genres": ["x", "z"], "brand": "r", "price": 3.0, "look": [0.0, -1.0]},
+    "new-2": {"genres": ["z"], "released": START + 2 * DAY},
+}
+USERS_TABLE = Users(
+    pl.DataFrame(
+        {
+            "user": ["u", "v"],
+            "age": [31.0, None],
+            "country": ["DE", "FR"],
+            "joined": [START - 30 * DAY, START + DAY],
+        }
     )
 )
 views = Event("view", value="stars", context={"device": "device"})
@@ -115,6 +132,8 @@ FEATURES: list[Definition] = [
     Decayed(orders, by="user", half_life="2d"),
     Decayed(views, by=("user", "brand"), half_life="1h"),
     ItemAttribute("price"),
+    UserAttribute("age"),
+    UserAttribute("country", max_categories=1),
     Length("title"),
     Context("hour"),
 ]
@@ -134,7 +153,7 @@ happened = st.tuples(
     st.integers(0, 25),  # the event's id: few, so that many are sent again
     st.sampled_from(["view", "view", "order", "unknown"]),
     st.sampled_from(USERS),
-    st.sampled_from([*ITEMS.keys, "unlisted"]),
+    st.sampled_from([*ITEMS.keys, *NEW_ITEMS, "unlisted"]),
     st.sampled_from([0, 0, 0, -5 * MINUTE, SECOND, HOUR, HOUR, DAY, 8 * DAY]),  # how long before it is sent
     st.sampled_from([None, 1.0, 2.5, -4.0]),
     st.sampled_from(DEVICES),
@@ -148,6 +167,7 @@ actions = st.lists(
         st.tuples(st.just("ask"), asked),
         st.tuples(st.just("ask"), asked),
         st.sampled_from([("restart", None), ("learn", None), ("compact", None)]),
+        st.tuples(st.just("add_item"), st.sampled_from(sorted(NEW_ITEMS))),
     ),
     min_size=6,
     max_size=16,
@@ -192,7 +212,15 @@ class World:
         self.store.accept([AcceptedEvent("first", "view", "u", "a", START - DAY, 2.0, {"device": "phone"})])
         self.learn()
 
+    def add_item(self, item: str) -> None:
+        self.service.add_item(ItemRequest(item, NEW_ITEMS[item]))
+
     def accept(self, events) -> None:
+        # an item's events count from its arrival on
+        arrived = {each.item for each in self.store.added_items()}
+        events = [each for each in events if each[3] not in NEW_ITEMS or each[3] in arrived]
+        if not events:
+            return
         # of a moment that the clock passes twice, or has not reached, nobody can say what came before it
         self.answers = [each for each in self.answers if each.t < self.clock - len(events)]
         self.store.accept(
@@ -206,15 +234,21 @@ class World:
 
     def data(self) -> tuple[Dataset, int]:
         log, watermark = whole_log(self.home, self.store)
-        return load_dataset(SYSTEM, self.home, log), watermark
+        return load_dataset(SYSTEM, self.home, log, self.store.added_items()), watermark
 
     def learn(self) -> None:
         data, watermark = self.data()
-        pipeline = fit(SYSTEM, data.items, data.histories, contexts=data.contexts).retrieval
+        attributes = data.users.table.select(USER).join(
+            USERS_TABLE.table, on=USER, how="left", maintain_order="left"
+        )
+        users = Users(attributes)
+        pipeline = fit_sources(
+            SYSTEM, TrainingData(data.histories, data.items, users=users, contexts=data.contexts)
+        )
         self.releases += 1
         folder = self.folder / str(self.releases)
         folder.mkdir()
-        save(folder, SYSTEM, pipeline, data.users, data.histories, watermark)
+        save(folder, SYSTEM, pipeline, users, data.histories, watermark)
         self.serve()
 
     def serve(self) -> None:
@@ -251,6 +285,7 @@ class World:
         user, device, t, now, features = answer
         data, _ = self.data()
         log = recoded(data.histories, data.contexts, features.facts.contexts)
+        log = log.where(log.items < len(features.items))  # others had not arrived
         mine = [row for row, key in enumerate(data.users.keys) if key == user]
         history = replace(log.take(mine) if mine else Histories.empty(1), users=np.array([user]))
         at = np.array([t])
@@ -258,7 +293,7 @@ class World:
         past = features.as_of(log)(queries, everything(features)).numeric
         same = np.isclose(past, now, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
         wrong = [
-            f"{features.names[column]} of {user} and {ITEMS.keys[item]} at {t}: "
+            f"{features.names[column]} of {user} and {features.items.keys[item]} at {t}: "
             f"as of then {past[item, column]}, now {now[item, column]}"
             for item, column in np.argwhere(~same)
         ]
@@ -271,16 +306,15 @@ def said(queries: Queries, features: Features, device: str | None) -> Queries:
 
 
 def everything(features: Features) -> Candidates:
-    nothing = np.zeros((len(ITEMS), len(features.facts.sources)), np.float32)
-    return Candidates(
-        np.zeros(len(ITEMS), np.int64), np.arange(len(ITEMS), dtype=np.int32), nothing, nothing > 0
-    )
+    count = len(features.items)
+    nothing = np.zeros((count, len(features.facts.sources)), np.float32)
+    return Candidates(np.zeros(count, np.int64), np.arange(count, dtype=np.int32), nothing, nothing > 0)
 
 
 def recoded(log: Histories, of: Contexts, to: Contexts) -> Histories:
     """A log with the words of its contexts as an older release numbers them."""
-    words = [*of.words["device"], None]
-    known = {word: place for place, word in enumerate(to.words["device"])}
+    words = [*of.vocabularies["device"], None]
+    known = {word: place for place, word in enumerate(to.vocabularies["device"])}
     return replace(log, context=np.array([known.get(word, -1) for word in words], np.int16)[log.context])
 
 
@@ -305,20 +339,22 @@ def test_what_is_served_is_what_training_reads(stream):
                     world.clock += given_
                 elif action == "ask":
                     world.ask(*given_)
+                elif action == "add_item":
+                    world.add_item(given_)
                 else:
                     getattr(world, action)()
             world.end()
 
 
 def late_log() -> Histories:
-    """Two people; a third of what they did became known a day later."""
+    """Two users; a third of their events became available a day later."""
     moments = START + np.arange(40) * HOUR
     log = Histories.from_lists([[0, 1, 2, 3] * 5] * 2, [moments[::2].tolist(), moments[1::2].tolist()])
     known = log.at + np.where(np.arange(40) % 3 == 0, DAY, 0)
     return replace(log, available_at=known, users=np.array(["ann", "bob"]))
 
 
-def test_check_parity_compares_what_people_own_too():
+def test_check_parity_compares_what_users_own_too():
     features = Features.fit(replace(SYSTEM, features=[Count(views)]), TrainingData(late_log(), ITEMS))
     found = compare(features, late_log())
     assert found.difference is None
@@ -326,7 +362,7 @@ def test_check_parity_compares_what_people_own_too():
     assert found.values > 24 * 2 * len(ITEMS)
 
 
-def test_check_parity_names_the_person_the_item_the_time_and_both_values(monkeypatch):
+def test_check_parity_names_the_user_the_item_the_time_and_both_values(monkeypatch):
     """Planted: training that forgets that some events were known late."""
 
     def too_early(self, moments):
