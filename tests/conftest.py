@@ -1,9 +1,13 @@
-"""Real data for tests: in SHORTLIST_DATA, or in shared/data beside the project's folder."""
+"""Real data for tests (in SHORTLIST_DATA, or in shared/data beside the project's folder), and processes of tests."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+# processes that tests start import the code under test too, not an installed copy
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data"
 

@@ -47,7 +47,7 @@ from shortlist.storage.open import open_store
 from shortlist.storage.store import AcceptedEvent
 
 home, run, floor = Home.open(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
-event_ids.MOST, event_ids.PART = 200, 20  # so that ids are sorted in all the time
+event_ids.MERGE_AFTER, event_ids.MERGE_PART = 200, 20  # so that ids are sorted in all the time
 store = open_store(home)
 
 def post(events):
@@ -175,7 +175,7 @@ def _claims(report: Report, home: Home, acknowledged: list[str], kills: int) -> 
 
     served = _state(scan(home).collect())
     for user in set(rows[USER]):
-        recent = [(event.at, event.event_id) for event in store.recent(user, mark)]
+        recent = [(event.at, event.event_id) for event in store.read_state([user], mark).events[0]]
         served[user] = sorted(served[user] + recent, key=lambda each: each[0])
     compact(home, store, lambda: upto)
     left = sum(map(len, store.scan()))

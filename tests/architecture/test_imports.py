@@ -35,6 +35,14 @@ def test_import_is_light():
     assert loaded_after("import shortlist") == []
 
 
+def test_what_component_authors_import_is_light():
+    assert loaded_after("import shortlist.components") == []
+
+
+def test_contract_suites_need_no_pytest():
+    assert loaded_after("import sys; sys.modules['pytest'] = None; import shortlist.testing") == []
+
+
 def test_a_system_file_loads_no_model_library():
     assert loaded_after("import runpy; runpy.run_path('examples/movies.py')") == []
 
@@ -46,6 +54,13 @@ def test_serving_loads_no_training_library():
 @pytest.mark.parametrize("name", shortlist.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(shortlist, name).__doc__
+
+
+def test_the_public_modules_name_every_contract():
+    from shortlist import components
+    from shortlist.system import contracts
+
+    assert set(contracts.__all__) <= set(vars(components))
 
 
 def test_an_unknown_name_says_what_was_meant():

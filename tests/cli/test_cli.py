@@ -86,10 +86,10 @@ def shop(tmp_path_factory):
     return folder, told
 
 
-def test_up_tells_the_whole_story(shop):
+def test_up_shows_every_step(shop):
     _, told = shop
     for part in (
-        "learning ease",
+        "fitting ease on the older 74% of the log (2 of 3: evaluation)",
         "logistic_regression serves: ",
         "popularity",
         "publishing release 1",

@@ -105,7 +105,7 @@ def test_compaction_moves_what_is_new_and_keeps_what_a_release_needs(home):
     store = open_store(home)
     assert compact(home, store, lambda: 8) == 6
     assert compact(home, store, lambda: 8) == 0
-    assert store.recent("u0", 8) == [event(9, day=1)]
+    assert store.read_state(["u0"], 8).events[0] == [event(9, day=1)]
     assert [key for frame in store.scan() for key in frame[EVENT_ID]] == [f"e{n}" for n in range(8, 12)]
     store.close()
     after, upto = everything(home)
@@ -135,7 +135,9 @@ def test_a_crash_of_compaction_at_any_step_changes_nothing(home, tmp_path):
         assert its_upto == upto
         assert at_once.sort(EVENT_ID).equals(before.sort(EVENT_ID))
         store = open_store(copy)
-        assert [e.event_id for e in store.recent("u2", 10)] == ["e11"], "what the releases need is there"
+        assert [e.event_id for e in store.read_state(["u2"], 10).events[0]] == ["e11"], (
+            "what the releases need is there"
+        )
         compact(copy, store, lambda: 12)
         assert list(store.scan()) == []
         store.close()
@@ -223,7 +225,9 @@ def test_a_store_that_was_lost_goes_on_above_the_log(home):
     rows, upto = whole_log(home, store)
     assert upto == 13
     assert sorted(rows.collect()[EVENT_ID]) == sorted([f"e{n}" for n in (100, 101, *range(12), 77)])
-    assert store.recent("u2", 12) == [event(77)], "and is felt by a release that had seen twelve"
+    assert store.read_state(["u2"], 12).events[0] == [event(77)], (
+        "and is felt by a release that had seen twelve"
+    )
     store.close()
 
 

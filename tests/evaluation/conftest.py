@@ -38,9 +38,9 @@ def evaluation() -> Evaluation:
     truth = Ragged(np.concatenate([[0], np.cumsum(lengths)]), np.concatenate(positives).astype(np.int32))
     counts = np.round(1e5 * _popularity())
     genres = pl.Series([[f"g{x}" for x in rng.choice(12, rng.integers(1, 4))] for _ in range(ITEMS)])
-    found = {name: lists(rng, truth, skill) for name, skill in SKILLS.items()}
+    all_lists = {name: lists(rng, truth, skill) for name, skill in SKILLS.items()}
     models = []
-    for name, returned in found.items():
+    for name, returned in all_lists.items():
         model = EvaluatedModel.of(name, KINDS.get(name, "source"), returned, truth)
         models.append(replace(model, variety=variety(returned, USERS, counts, genres)))
     facts = {
@@ -69,14 +69,14 @@ def evaluation() -> Evaluation:
     merged = lists(rng, truth, 3.0)
     return Evaluation(
         system="movies",
-        split="Everything after 12 March 1998 was held out: 1,240 ratings by the 400 people who rated on.",
+        split="Everything after 12 March 1998 was held out: 1,240 ratings by the 400 users who rated on.",
         sizes=Sizes(943, ITEMS, 100_000, USERS),
         models=tuple(models),
         summary=summary(models, "catboost"),
         choice=choose([each for each in models if each.kind == "pipeline"], Requirements()),
         recall_ceilings=(
             *(
-                RecallCeiling.of(name, found[name], truth, [10, 20, 50, 100])
+                RecallCeiling.of(name, all_lists[name], truth, [10, 20, 50, 100])
                 for name in ("popular", "als", "ease")
             ),
             RecallCeiling.of("all together", merged, truth),
@@ -84,8 +84,8 @@ def evaluation() -> Evaluation:
         slices=(
             Slice.of("new users", "fewer than 5 events before", models, np.arange(USERS) < 40),
             Slice.of("heavy users", "the tenth with most events", models, lengths > 10),
-            Slice.of("everybody else", "the rest", models, (np.arange(USERS) >= 40) & (lengths <= 10)),
-            Slice.of("new items", "people who chose an item under 7 days old", models, np.zeros(USERS, bool)),
+            Slice.of("all others", "the rest", models, (np.arange(USERS) >= 40) & (lengths <= 10)),
+            Slice.of("new items", "users who chose an item under 7 days old", models, np.zeros(USERS, bool)),
         ),
         measured="Measured on 31 January 2026 on two cores.",
     )

@@ -11,17 +11,19 @@ from shortlist.evaluation.bootstrap import Interval, interval, paired
 def test_holds_the_true_mean_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     samples = rng.exponential(1.0, (300, 200))
-    held = [found.low <= 1 <= found.high for found in (interval(sample, 7, draws=300) for sample in samples)]
+    held = [
+        result.low <= 1 <= result.high for result in (interval(sample, 7, draws=300) for sample in samples)
+    ]
     assert 0.88 <= np.mean(held) <= 0.98
 
 
 @pytest.mark.parametrize("values", [np.random.default_rng(1).random(2000), np.arange(2000) % 3 == 0])
 def test_is_as_wide_as_the_central_limit_says(values: np.ndarray) -> None:
     """Both ways of drawing: many distinct values, and few."""
-    found = interval(values.astype(float), draws=2000)
+    result = interval(values.astype(float), draws=2000)
     error = values.std() / np.sqrt(len(values))
-    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.08)
-    assert found.mean == pytest.approx(values.mean())
+    assert result.high - result.low == pytest.approx(2 * 1.96 * error, rel=0.08)
+    assert result.mean == pytest.approx(values.mean())
 
 
 def test_small_blocks_draw_as_widely(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,8 +59,8 @@ def test_nothing_to_average_is_said(values: np.ndarray) -> None:
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
 def test_lies_within_the_values(values: list[float]) -> None:
-    found = interval(np.array(values), draws=50)
-    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
+    result = interval(np.array(values), draws=50)
+    assert min(values) - 1e-9 <= result.low <= result.high <= max(values) + 1e-9
 
 
 def test_pairing_sees_a_small_difference_that_single_intervals_hide() -> None:

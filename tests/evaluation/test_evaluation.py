@@ -10,13 +10,13 @@ from shortlist.evaluation.evaluated_model import EvaluatedModel
 from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, Slice, from_json, to_json
 
 TRUTH = Ragged(np.array([0, 2, 3, 3]), np.array([1, 2, 3], np.int32))
-FOUND = Retrieved(
+LISTS = Retrieved(
     np.array([0, 0, 0, 0, 1, 1]), np.array([1, 8, 9, 2, 7, 3], np.int32), np.zeros(6, np.float32)
 )
 
 
 def test_a_contender_keeps_values_for_pairing_and_intervals_for_reading() -> None:
-    model = EvaluatedModel.of("als", "source", FOUND, TRUTH, ["recall@2"])
+    model = EvaluatedModel.of("als", "source", LISTS, TRUTH, ["recall@2"])
     assert model.values["recall@2"][:2].tolist() == [0.5, 1.0]
     assert np.isnan(model.values["recall@2"][2])
     assert model.metrics["recall@2"].mean == 0.75
@@ -24,23 +24,23 @@ def test_a_contender_keeps_values_for_pairing_and_intervals_for_reading() -> Non
 
 def test_a_truth_without_positives_cannot_be_judged_by() -> None:
     with pytest.raises(DataError, match="nothing to average"):
-        EvaluatedModel.of("als", "source", FOUND, Ragged(np.zeros(4, np.int64), np.zeros(0, np.int32)))
+        EvaluatedModel.of("als", "source", LISTS, Ragged(np.zeros(4, np.int64), np.zeros(0, np.int32)))
 
 
 def test_a_ceiling_rises_to_all_that_was_retrieved() -> None:
-    ceiling = RecallCeiling.of("als", FOUND, TRUTH, [2, 1, 500])
-    assert ceiling.sizes == (1, 2)  # 6 candidates for 3 people, and no depth beyond
+    ceiling = RecallCeiling.of("als", LISTS, TRUTH, [2, 1, 500])
+    assert ceiling.sizes == (1, 2)  # 6 candidates for 3 users, and no depth beyond
     assert [each.mean for each in ceiling.recall] == [0.25, 1.0]
 
 
 def test_a_set_without_order_has_one_size() -> None:
-    ceiling = RecallCeiling.of("all", FOUND, TRUTH)
+    ceiling = RecallCeiling.of("all", LISTS, TRUTH)
     assert ceiling.sizes == (2,)
     assert [each.mean for each in ceiling.recall] == [1.0]
 
 
 def test_a_slice_is_the_mean_of_its_users() -> None:
-    model = EvaluatedModel.of("als", "source", FOUND, TRUTH, ["recall@2"])
+    model = EvaluatedModel.of("als", "source", LISTS, TRUTH, ["recall@2"])
     part = Slice.of("x", "y", [model], np.array([False, True, True]), metric="recall@2")
     assert part.users == 1
     assert part.metrics["als"].mean == 1.0
@@ -55,9 +55,11 @@ def test_survives_json_but_for_values_per_row(evaluation: Evaluation) -> None:
     assert len(content) < 40_000
 
 
-def test_a_newer_format_is_refused_and_a_damaged_one_explained(evaluation: Evaluation) -> None:
-    with pytest.raises(ReleaseError, match=r"format 2.*upgrade"):
-        from_json(to_json(replace(evaluation, format=2)))
+def test_another_format_is_refused_and_a_damaged_one_explained(evaluation: Evaluation) -> None:
+    with pytest.raises(ReleaseError, match=r"format 3.*upgrade"):
+        from_json(to_json(replace(evaluation, format=3)))
+    with pytest.raises(ReleaseError, match=r"format 1.*evaluate again"):
+        from_json(to_json(replace(evaluation, format=1)))
     for content in (b"", b"{}", b'{"format": 2}', to_json(evaluation)[:-40]):
         with pytest.raises(ReleaseError, match="cannot be read"):
             from_json(content)

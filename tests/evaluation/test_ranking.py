@@ -13,7 +13,7 @@ ITEMS = 30
 GAIN = 1 / np.log2(np.arange(2, 12))
 
 
-def found(lists: list[list[int]]) -> Retrieved:
+def lists_of(lists: list[list[int]]) -> Retrieved:
     rows = np.repeat(np.arange(len(lists)), [len(row) for row in lists])
     items = np.array([item for row in lists for item in row], np.int32)
     return Retrieved(rows, items, np.zeros(len(items), np.float32))
@@ -25,7 +25,7 @@ def ragged(sets: list[list[int]]) -> Ragged:
 
 
 def one(returned: list[int], positives: list[int], metric: str) -> float:
-    return float(measure(found([returned]), ragged([positives]), [metric])[metric][0])
+    return float(measure(lists_of([returned]), ragged([positives]), [metric])[metric][0])
 
 
 # the list 7 1 2 9 3 against the positives 9 1 8: hits at places 2 and 4
@@ -52,7 +52,7 @@ def test_figures_worked_out_by_hand(metric: str, expected: float) -> None:
 
 
 def test_rows_without_positives_have_no_figure_and_rows_without_list_have_zero() -> None:
-    values = measure(found([[1, 2], [], [3]]), ragged([[], [4], [3]]))
+    values = measure(lists_of([[1, 2], [], [3]]), ragged([[], [4], [3]]))
     assert set(values) == set(STANDARD)
     for each in values.values():
         assert np.isnan(each[0])
@@ -61,12 +61,12 @@ def test_rows_without_positives_have_no_figure_and_rows_without_list_have_zero()
 
 
 def test_nothing_found_and_nobody_to_find_for() -> None:
-    assert measure(found([[], []]), ragged([[1], []]), ["ndcg@10"])["ndcg@10"].tolist()[0] == 0
-    assert len(measure(found([]), ragged([]), ["ndcg@10"])["ndcg@10"]) == 0
+    assert measure(lists_of([[], []]), ragged([[1], []]), ["ndcg@10"])["ndcg@10"].tolist()[0] == 0
+    assert len(measure(lists_of([]), ragged([]), ["ndcg@10"])["ndcg@10"]) == 0
 
 
 def test_an_item_counts_only_for_the_row_that_wants_it() -> None:
-    values = measure(found([[1], [2]]), ragged([[2], [1]]), ["hit@10"])["hit@10"]
+    values = measure(lists_of([[1], [2]]), ragged([[2], [1]]), ["hit@10"])["hit@10"]
     assert values.tolist() == [0, 0]
 
 
@@ -81,7 +81,7 @@ def test_agrees_with_scikit_learn() -> None:
     wanted = rng.random((50, ITEMS)) < 0.15
     wanted[:, 0] |= ~wanted.any(axis=1)
     truth = ragged([np.flatnonzero(row).tolist() for row in wanted])
-    ours = measure(found(np.argsort(-scores, axis=1).tolist()), truth, ["ndcg@5", f"ndcg@{ITEMS}"])
+    ours = measure(lists_of(np.argsort(-scores, axis=1).tolist()), truth, ["ndcg@5", f"ndcg@{ITEMS}"])
     for k in (5, ITEMS):
         theirs = [ndcg_score(wanted[[row]], scores[[row]], k=k) for row in range(50)]
         assert ours[f"ndcg@{k}"] == pytest.approx(theirs)
@@ -95,7 +95,7 @@ metrics = st.builds("{}@{}".format, st.sampled_from(sorted(METRICS)), st.integer
 @given(batches, metrics)
 def test_every_figure_lies_between_0_and_1(batch: list[tuple[list[int], list[int]]], metric: str) -> None:
     returned, wanted = ([pair[side] for pair in batch] for side in (0, 1))
-    values = measure(found(returned), ragged(wanted), [metric])[metric]
+    values = measure(lists_of(returned), ragged(wanted), [metric])[metric]
     assert np.isnan(values).tolist() == [not row for row in wanted]
     present = values[~np.isnan(values)]
     assert ((present >= 0) & (present <= 1 + 1e-12)).all()
@@ -126,15 +126,15 @@ def test_the_order_of_users_does_not_matter(
     order = list(range(len(batch)))
     random.shuffle(order)
     returned, wanted = ([pair[side] for pair in batch] for side in (0, 1))
-    values = measure(found(returned), ragged(wanted), [metric])[metric]
+    values = measure(lists_of(returned), ragged(wanted), [metric])[metric]
     moved = [returned[row] for row in order], [wanted[row] for row in order]
-    assert measure(found(moved[0]), ragged(moved[1]), [metric])[metric] == pytest.approx(
+    assert measure(lists_of(moved[0]), ragged(moved[1]), [metric])[metric] == pytest.approx(
         values[order], nan_ok=True
     )
 
 
 def test_hits_keep_rows_places_and_how_much_there_was() -> None:
-    hits = Hits.of(found([[5, 1], [2, 3]]), ragged([[1, 4], [3]]))
+    hits = Hits.of(lists_of([[5, 1], [2, 3]]), ragged([[1, 4], [3]]))
     assert hits.rows.tolist() == [0, 1]
     assert hits.places.tolist() == [1, 1]
     assert hits.positives.tolist() == [2, 1]
@@ -151,4 +151,4 @@ def test_names_are_of_one_form_and_hint_at_the_right_one() -> None:
         with pytest.raises(NotFoundError, match="write for example 'ndcg@10'"):
             parse(wrong)
     with pytest.raises(NotFoundError, match="no metric of single lists"):
-        measure(found([[1]]), ragged([[1]]), ["coverage@10"])
+        measure(lists_of([[1]]), ragged([[1]]), ["coverage@10"])

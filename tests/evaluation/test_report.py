@@ -56,14 +56,14 @@ def test_the_page_is_well_formed_and_tells_everything(
         "Method",
     ]
     words = " ".join(root.itertext())
-    for told in (
+    for text in (
         evaluation.summary,
         evaluation.choice.sentence,
         evaluation.split,
         "0.069",
         "Il Postino (1994)",
     ):
-        assert told in words
+        assert text in words
     for each in evaluation.models:
         assert f"{each.metrics['ndcg@10'].mean:.3f}" in words
 
@@ -91,10 +91,10 @@ def test_every_picture_says_what_it_shows(evaluation: Evaluation, samples, tmp_p
     space = "{http://www.w3.org/2000/svg}"
     pictures = [each for each in root.iter(f"{space}svg") if each.get("aria-hidden") is None]
     assert len(pictures) == 7
-    known = {each.get("id") for each in root.iter() if each.get("id")}
-    assert len(known) == sum(1 for each in root.iter() if each.get("id"))
+    ids = {each.get("id") for each in root.iter() if each.get("id")}
+    assert len(ids) == sum(1 for each in root.iter() if each.get("id"))
     for picture in pictures:
-        assert set(picture.get("aria-labelledby").split()) <= known
+        assert set(picture.get("aria-labelledby").split()) <= ids
         assert len(picture.find(f"{space}desc").text) > 20
 
 
@@ -107,7 +107,7 @@ def test_an_evaluation_that_was_read_back_gives_the_same_page(evaluation: Evalua
     assert written(from_json(to_json(evaluation)), tmp_path) == written(evaluation, tmp_path)
 
 
-def test_what_is_unknown_is_left_out(bare: Evaluation, tmp_path: Path) -> None:
+def test_what_is_unids_is_left_out(bare: Evaluation, tmp_path: Path) -> None:
     root = tree(written(bare, tmp_path))
     assert [each.text for each in root.iter("h2")] == [
         "Quality of recommendations",
@@ -125,7 +125,7 @@ def test_recall_ceilings_without_curves_are_bars(evaluation: Evaluation, tmp_pat
     assert "all together 0.9" in page
 
 
-def test_a_contender_that_finds_nothing_can_be_drawn(bare: Evaluation, tmp_path: Path) -> None:
+def test_a_model_that_finds_nothing_can_be_drawn(bare: Evaluation, tmp_path: Path) -> None:
     nothing = replace(bare.models[0].metrics["ndcg@10"], mean=0.0, low=0.0, high=0.0)
     lost = tuple(replace(each, metrics={"ndcg@10": nothing}) for each in bare.models)
     assert "0.000" in written(replace(bare, models=lost), tmp_path)

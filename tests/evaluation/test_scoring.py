@@ -8,12 +8,12 @@ from shortlist.evaluation.scoring import Scoring, calibration_error, reliability
 
 
 def test_figures_worked_out_by_hand() -> None:
-    found = score(np.array([0.9, 0.8, 0.3, 0.1]), np.array([1, 0, 1, 0]))
-    assert found.auc == 0.75  # three of four pairs in order
-    assert found.log_loss == pytest.approx(-np.log([0.9, 0.2, 0.3, 0.9]).mean())
-    assert found.brier == pytest.approx(np.mean([0.01, 0.64, 0.49, 0.01]))
-    assert (found.precision, found.recall, found.f1) == (0.5, 0.5, 0.5)
-    assert (found.examples, found.positives) == (4, 2)
+    result = score(np.array([0.9, 0.8, 0.3, 0.1]), np.array([1, 0, 1, 0]))
+    assert result.auc == 0.75  # three of four pairs in order
+    assert result.log_loss == pytest.approx(-np.log([0.9, 0.2, 0.3, 0.9]).mean())
+    assert result.brier == pytest.approx(np.mean([0.01, 0.64, 0.49, 0.01]))
+    assert (result.precision, result.recall, result.f1) == (0.5, 0.5, 0.5)
+    assert (result.examples, result.positives) == (4, 2)
 
 
 def test_the_threshold_decides_what_is_a_yes() -> None:
@@ -24,9 +24,9 @@ def test_the_threshold_decides_what_is_a_yes() -> None:
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_one_class_only_has_no_auc(label: int) -> None:
-    found = score(np.array([0.2, 0.4]), np.array([label, label]))
-    assert found.auc is None
-    assert np.isfinite(found.log_loss)
+    result = score(np.array([0.2, 0.4]), np.array([label, label]))
+    assert result.auc is None
+    assert np.isfinite(result.log_loss)
 
 
 def test_no_examples_are_no_judgement() -> None:
@@ -73,5 +73,5 @@ def test_the_order_of_examples_does_not_matter() -> None:
 
 
 def test_survives_json() -> None:
-    found = score(np.array([0.2, 0.4]), np.array([1, 1]))
-    assert msgspec.json.decode(msgspec.json.encode(found), type=Scoring) == found
+    result = score(np.array([0.2, 0.4]), np.array([1, 1]))
+    assert msgspec.json.decode(msgspec.json.encode(result), type=Scoring) == result

@@ -25,7 +25,7 @@ def model(
     interpretability: str = "opaque",
     noise: float = 0.02,
 ) -> EvaluatedModel:
-    """Someone who is better than nothing by ``gain`` on average, more for some users than for others."""
+    """A model that is better than nothing by ``gain`` on average, more for some users than for others."""
     spread = np.random.default_rng(len(name)).normal(0, noise, len(EASY))
     values = EASY + gain + spread - spread.mean()
     return EvaluatedModel(

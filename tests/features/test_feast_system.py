@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from shortlist.project.ask import Asker
 
 from shortlist.base.errors import DeclarationError
 from shortlist.features.kinds.feast import open_view
 from shortlist.project import verbs
+from shortlist.project.local_service import open_service
 from shortlist.project.project import open_project
+from shortlist.service.requests import ExplainRequest, RecommendRequest
 from shortlist.testing.toy import toy_histories, toy_items
 
 feast = pytest.importorskip("feast", reason="Feast has an environment of its own: run `make test-feast`")
@@ -118,34 +119,40 @@ def test_parity_looks_at_what_the_log_says(shop):
     assert verbs.parity(shop).difference is None
 
 
-def test_a_release_reads_its_views_now(shop):
-    with Asker(shop.home) as asker:
-        slate = asker.recommend("u3", 5)
-        (told,) = asker.explain("u3", ["i7"], 5)
-        (stranger,) = asker.explain("nobody", ["i7"], 5)
-    assert len(slate["items"]) == 5
-    assert not slate["degraded"]
-    assert told["features"]["item_stats_ctr"] == pytest.approx(0.07)
-    assert told["features"]["user_stats_kind"] == 1.0
-    assert stranger["features"]["user_stats_kind"] is None
+@pytest.fixture
+def service(shop):
+    service = open_service(shop.home)
+    yield service
+    service.store.close()
 
 
-def test_training_saw_the_same_values(shop):
-    """The ranker uses what Feast says: somebody of the other kind gets another probability of the same item."""
-    with Asker(shop.home) as asker:
-        (told,) = asker.explain("u3", ["i7"], 5)
-    assert told["contributions"]["viewed"]["item_stats_ctr"] != 0
+def explained(service, user):
+    [explanation] = service.explain(ExplainRequest(user, ["i7"], 5)).items
+    return explanation
 
 
-def test_without_feast_slates_are_full_and_say_so(shop):
+def test_a_release_reads_its_views_now(service):
+    [slate] = service.recommend([RecommendRequest("u3", 5)])
+    assert len(slate.items) == 5
+    assert not slate.degraded
+    assert explained(service, "u3").features["item_stats_ctr"] == pytest.approx(0.07)
+    assert explained(service, "u3").features["user_stats_kind"] == 1.0
+    assert explained(service, "unknown").features["user_stats_kind"] is None
+
+
+def test_training_saw_the_same_values(service):
+    """The ranker uses Feast's values: a user of the other kind gets another probability of the same item."""
+    assert explained(service, "u3").contributions["viewed"]["item_stats_ctr"] != 0
+
+
+def test_without_feast_slates_are_full_and_name_what_is_missing(shop, service):
     """Last: it breaks the online store."""
     with sqlite3.connect(shop.root / "feature_repo" / "online.db") as database:
         database.execute("DROP TABLE shop_item_stats")
     open_view.cache_clear()
-    with Asker(shop.home) as asker:
-        slate = asker.recommend("u3", 5)
-    assert len(slate["items"]) == 5
-    assert any(note.startswith("features item_stats_ctr: Feast cannot answer") for note in slate["degraded"])
+    [slate] = service.recommend([RecommendRequest("u3", 5)])
+    assert len(slate.items) == 5
+    assert any(note.startswith("features item_stats_ctr: Feast cannot answer") for note in slate.degraded)
 
 
 def test_a_system_that_names_an_unknown_view_does_not_train(shop):

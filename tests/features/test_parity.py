@@ -27,7 +27,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shortlist.base.columns import DAY, HOUR, ITEM, MINUTE, SECOND, USER
+from shortlist.base.columns import DAY, HOUR, ITEM, MINUTE, SECOND
 from shortlist.base.contexts import Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
@@ -56,10 +56,11 @@ from shortlist.storage.open import open_store
 from shortlist.storage.releases import ReleaseFacts
 from shortlist.storage.store import AcceptedEvent
 from shortlist.system.contracts import TrainingData
-from shortlist.system.entity import Entity
+from shortlist.system.entity import Category, Entity, Number, Time
 from shortlist.system.event import Event, Objective
 from shortlist.system.features import Automatic, Definition
 from shortlist.system.system import System
+from shortlist.system.table import Table
 from shortlist.training.fit import fit_sources
 
 START = 1_700_000_000 * SECOND // DAY * DAY
@@ -140,7 +141,13 @@ FEATURES: list[Definition] = [
 ELSEWHERE = {FeastView: "read from Feast's own stores: tests/features/test_feast.py"}
 SYSTEM = System(
     name="proof",
-    user=Entity("user"),
+    user=Entity(
+        "user",
+        Table(USERS_TABLE.table),
+        age=Number("age"),
+        country=Category("country"),
+        joined=Time("joined"),
+    ),
     item=Entity(ITEM),
     events=[views, orders],
     objectives=[Objective("ordered", orders)],
@@ -208,6 +215,8 @@ class World:
         self.home.items.parent.mkdir()
         ITEMS.table.write_parquet(self.home.items)
         self.home.schema.write_text(json.dumps({}))
+        USERS_TABLE.table.write_parquet(self.home.users)
+        self.home.users_schema.write_text(json.dumps({}))
         self.store = open_store(self.home)
         self.store.accept([AcceptedEvent("first", "view", "u", "a", START - DAY, 2.0, {"device": "phone"})])
         self.learn()
@@ -238,17 +247,13 @@ class World:
 
     def learn(self) -> None:
         data, watermark = self.data()
-        attributes = data.users.table.select(USER).join(
-            USERS_TABLE.table, on=USER, how="left", maintain_order="left"
-        )
-        users = Users(attributes)
-        pipeline = fit_sources(
-            SYSTEM, TrainingData(data.histories, data.items, users=users, contexts=data.contexts)
-        )
+        known = data.training_data(SYSTEM)
+        sources = fit_sources(replace(SYSTEM, features=()), known)
+        pipeline = replace(sources, features=Features.fit(SYSTEM, known))
         self.releases += 1
         folder = self.folder / str(self.releases)
         folder.mkdir()
-        save(folder, SYSTEM, pipeline, users, data.histories, watermark)
+        save(folder, SYSTEM, pipeline, data.users, data.histories, watermark)
         self.serve()
 
     def serve(self) -> None:
@@ -286,7 +291,7 @@ class World:
         data, _ = self.data()
         log = recoded(data.histories, data.contexts, features.facts.contexts)
         log = log.where(log.items < len(features.items))  # others had not arrived
-        mine = [row for row, key in enumerate(data.users.keys) if key == user]
+        mine = [row for row, key in enumerate(data.users.keys[: len(log)]) if key == user]
         history = replace(log.take(mine) if mine else Histories.empty(1), users=np.array([user]))
         at = np.array([t])
         queries = said(Queries(history.before(at), at), features, device)

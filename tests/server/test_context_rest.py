@@ -109,7 +109,7 @@ def test_posted_events_have_their_context(client, home):
     event = {"event": "view", "user": "new", "item": "i05", "context": {"device": "tv"}, "event_id": "c1"}
     assert client.post("/v1/events", json=event).json()["accepted"][0]["new"]
     store = SqliteStore(home.state)
-    assert [each.context for each in store.recent("new", 0)] == [{"device": "tv"}]
+    assert [each.context for each in store.read_state(["new"], 0).events[0]] == [{"device": "tv"}]
     releases = Releases(home)
     service = Service(store)
     service.activate(releases.facts(1), load(releases.open(1)))

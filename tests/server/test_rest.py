@@ -198,7 +198,7 @@ def test_an_event_on_an_unknown_item_is_kept_and_said(client, shared_home):
     assert receipt == {"event_id": "early-1", "new": True, "known_item": False}
     assert client.get("/v1/users/early/history").json() == {"user": "early", "total": 0, "events": []}
     store = SqliteStore(shared_home.state)
-    assert [kept.item for kept in store.recent("early", 0)] == ["not yet"]
+    assert [kept.item for kept in store.read_state(["early"], 0).events[0]] == ["not yet"]
     store.close()
 
 

@@ -151,7 +151,7 @@ def test_a_fault_of_ours_is_500_and_keeps_its_secrets(home, publish, caplog):
 
 def test_a_store_that_cannot_write_is_503_and_slates_go_on(home, publish, monkeypatch, caplog):
     publish()
-    monkeypatch.setattr("shortlist.storage.sqlite_schema._WAIT", 0.05)
+    monkeypatch.setattr("shortlist.storage.sqlite_schema._LOCK_TIMEOUT", 0.05)
     with running(home) as address, caplog.at_level(logging.ERROR, "shortlist.server"):
         holder = sqlite3.connect(home.state, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")

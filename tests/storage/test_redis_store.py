@@ -61,14 +61,14 @@ class TestRedisStore(StoreContract):
 
 
 def test_scans_and_trims_go_in_pages(open_store, monkeypatch):
-    monkeypatch.setattr(module, "_PAGE", 7)
-    monkeypatch.setattr(module, "_SCRIPT", 3)
+    monkeypatch.setattr(module, "_PAGE_ENTRIES", 7)
+    monkeypatch.setattr(module, "_SCRIPT_EVENTS", 3)
     store = open_store()
     store.accept([event(str(n), user=f"u{n % 2}") for n in range(20)])
     assert [len(frame) for frame in store.scan()] == [7, 7, 6]
     store.trim(11)
     assert ids(store.scan()) == [str(n) for n in range(11, 20)]
-    assert [e.event_id for e in store.recent("u0", 0)] == ["12", "14", "16", "18"]
+    assert [e.event_id for e in store.read_state(["u0"], 0).events[0]] == ["12", "14", "16", "18"]
     for n in range(9):
         store.expose(Exposure(f"r{n}", 1, "recommend", "u0", n, ("x",)))
     store.close()
@@ -78,7 +78,7 @@ def test_scans_and_trims_go_in_pages(open_store, monkeypatch):
 
 
 def test_many_batches_of_one_group_share_scripts(open_store, monkeypatch):
-    monkeypatch.setattr(module, "_SCRIPT", 3)
+    monkeypatch.setattr(module, "_SCRIPT_EVENTS", 3)
     store = open_store()
     futures = [store.submit([event(f"{n}"), event(f"{n}b")]) for n in range(50)]
     assert [future.result() for future in futures] == [[True, True]] * 50
@@ -109,7 +109,7 @@ def test_redis_gone_and_back(server):
     with pytest.raises(StoreError, match=gone):
         store.accept([event("b")])
     with pytest.raises(StoreError, match=gone):
-        store.recent("anna", 0)
+        store.read_state(["anna"], 0).events[0]
     with pytest.raises(StoreError, match=gone):
         RedisStore(server.address, "system")
     store.expose(Exposure("r", 1, "recommend", "anna", 1, ("x",)))
@@ -118,13 +118,15 @@ def test_redis_gone_and_back(server):
         time.sleep(0.01)
     assert store.exposures_dropped == 1, "counted, and nobody waits for them"
     server.start()
-    assert [e.event_id for e in store.recent("anna", 0)] == ["a"], "the same store reaches it again"
+    assert [e.event_id for e in store.read_state(["anna"], 0).events[0]] == ["a"], (
+        "the same store reaches it again"
+    )
     assert store.accept([event("a"), event("b")]) == [False, True]
     store.close()
 
 
 def test_redis_that_hangs_is_an_error_in_time(server, monkeypatch):
-    monkeypatch.setattr(module, "_ANSWER", 0.2)
+    monkeypatch.setattr(module, "_REPLY_TIMEOUT", 0.2)
     store = RedisStore(server.address, "system")
     server.pause()
     with pytest.raises(StoreError, match="no answer in time; what was acknowledged is safe"):
@@ -169,7 +171,9 @@ def test_killing_redis_under_load_loses_and_doubles_nothing(server):
     assert len(kept) == len(set(kept))
     for keys in refused:
         assert len(set(keys) & set(kept)) in {0, 3}, "a batch is in whole or not at all"
-        assert len(stores[0].recent(keys[0], 0)) == len(set(keys) & set(kept)), "and so is what was derived"
+        assert len(stores[0].read_state([keys[0]], 0).events[0]) == len(set(keys) & set(kept)), (
+            "and so is what was derived"
+        )
     for store in stores:
         store.close()
 
@@ -260,7 +264,7 @@ def test_events_of_format_1_had_no_context_and_were_single(open_store):
     )
     store = open_store()
     store.accept([event("new", context={"device": "tv"})])
-    assert [each.context for each in store.recent("anna", 0)] == [None, {"device": "tv"}]
+    assert [each.context for each in store.read_state(["anna"], 0).events[0]] == [None, {"device": "tv"}]
     assert ids(store.scan()) == ["old", "new"]
 
 
@@ -271,7 +275,7 @@ def test_runs_are_cut_where_an_id_was_seen_and_where_numbers_end(open_store):
     assert store.accept([event("d"), event("ü" * 300), event("d")]) == [False, True, False]
     assert ids(store.scan()) == ["b", "d", "a", "c", "e", "ü" * 300]
     assert ids(store.scan(after=3, upto=4)) == ["c"]
-    assert [each.event_id for each in store.recent("anna", 4)] == ["e", "ü" * 300]
+    assert [each.event_id for each in store.read_state(["anna"], 4).events[0]] == ["e", "ü" * 300]
 
 
 def test_the_machine_says_where_the_store_is(shared, tmp_path, monkeypatch):

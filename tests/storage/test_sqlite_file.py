@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from shortlist.base.errors import StoreError
-from shortlist.storage import event_ids as known
-from shortlist.storage import sqlite, sqlite_schema
+from shortlist.storage import event_ids, sqlite, sqlite_schema
 from shortlist.storage.hashing import hash64
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent, Exposure
@@ -98,7 +97,7 @@ def test_a_database_with_a_damaged_page(tmp_path):
     path.write_bytes(content)
     store = SqliteStore(path)
     with pytest.raises(StoreError, match="damaged"):
-        store.recent("anna", 0)
+        store.read_state(["anna"], 0).events[0]
     with pytest.raises(StoreError, match="damaged"):
         store.accept(events(1, "new"))
     store.close()
@@ -122,13 +121,13 @@ def test_somebody_elses_database(tmp_path):
 
 
 def test_a_file_that_somebody_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_schema, "_WAIT", 0.05)
+    monkeypatch.setattr(sqlite_schema, "_LOCK_TIMEOUT", 0.05)
     store = SqliteStore(tmp_path / "state.db")
     db = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="another process held it"):
         store.accept(events(1))
-    assert store.recent("anna", 0) == [], "readers do not wait for writers"
+    assert store.read_state(["anna"], 0).events[0] == [], "readers do not wait for writers"
     db.execute("ROLLBACK")
     assert store.accept(events(1)) == [True]
     store.close()
@@ -212,14 +211,14 @@ def test_events_that_were_rows_become_runs(tmp_path, context):
             ("a", "view", "anna", "x", 7, 2.5, context, 88),
             ("b", "view", "anna", "y", 5, None, context, 90),
         ]
-        assert [each.item for each in store.recent("anna", 0)] == ["y", "x"]
+        assert [each.item for each in store.read_state(["anna"], 0).events[0]] == ["y", "x"]
         assert store.sequence() == 10 + turn
         store.close()
 
 
 def test_new_ids_are_sorted_in_a_part_at_a_time_by_many_processes(tmp_path, monkeypatch):
-    monkeypatch.setattr(known, "MOST", 20)
-    monkeypatch.setattr(known, "PART", 6)
+    monkeypatch.setattr(event_ids, "MERGE_AFTER", 20)
+    monkeypatch.setattr(event_ids, "MERGE_PART", 6)
     stores = [SqliteStore(tmp_path / "state.db") for _ in range(3)]
     for turn in range(60):
         batch = [AcceptedEvent(f"{turn}-{n}", "view", "anna", "x", 7) for n in range(5)]
@@ -242,8 +241,8 @@ def test_new_ids_are_sorted_in_a_part_at_a_time_by_many_processes(tmp_path, monk
 
 
 def test_ids_of_large_batches_do_not_pile_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(known, "MOST", 50)
-    monkeypatch.setattr(known, "PART", 5)
+    monkeypatch.setattr(event_ids, "MERGE_AFTER", 50)
+    monkeypatch.setattr(event_ids, "MERGE_PART", 5)
     store = SqliteStore(tmp_path / "state.db")
     for turn in range(40):
         store.accept(events(30, f" {turn}"))
@@ -254,8 +253,8 @@ def test_ids_of_large_batches_do_not_pile_up(tmp_path, monkeypatch):
 
 
 def test_a_transaction_that_fails_while_ids_are_sorted_in_forgets_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(known, "MOST", 10)
-    monkeypatch.setattr(known, "PART", 2)
+    monkeypatch.setattr(event_ids, "MERGE_AFTER", 10)
+    monkeypatch.setattr(event_ids, "MERGE_PART", 2)
     store = SqliteStore(tmp_path / "state.db")
     store.accept(events(10))
     for n in range(40):

@@ -9,17 +9,22 @@ from shortlist import (
     ALS,
     EASE,
     AlreadySeen,
+    Category,
     DeclarationError,
     Diversity,
     Entity,
     Event,
+    ItemAttribute,
+    Label,
     LogisticRegression,
+    Match,
     Objective,
     Popular,
     Requirements,
     System,
     Table,
     Tags,
+    Text,
     Where,
 )
 from shortlist.base.errors import ReleaseError
@@ -47,7 +52,7 @@ def test_a_good_system():
     assert system().seed == 0
 
 
-def test_every_problem_is_told_at_once():
+def test_every_problem_is_reported_at_once():
     stranger = Event("view")
     with pytest.raises(DeclarationError) as caught:
         system(
@@ -56,16 +61,66 @@ def test_every_problem_is_told_at_once():
             sources=[],
             rankers=[EASE()],
         )
-    told = str(caught.value)
+    message = str(caught.value)
     assert len(caught.value.problems) == 5
     for part in (
         "'My Movies'",
-        "sources is empty",
+        "filters shape slates",
         "no Ranker",
         "'view', which is not in events",
         "'seen' is used 2 times",
     ):
-        assert part in told
+        assert part in message
+
+
+def label_system(**changes):
+    declared = {
+        "name": "posts",
+        "item": Entity("post", Table("posts.csv"), text=Text("text"), verdict=Category("verdict")),
+        "objectives": [Label("hateful", pl.col("verdict") == "hate")],
+        "rankers": [LogisticRegression()],
+    }
+    return System(**(declared | changes))
+
+
+def test_a_system_without_sources_predicts():
+    assert system(sources=[], filters=[]).sources == []
+    assert label_system().user is None
+
+
+@pytest.mark.parametrize(
+    ("declare", "message"),
+    [
+        (lambda: system(sources=[], rankers=[], filters=[]), "sources and rankers are both empty"),
+        (lambda: system(sources=[]), "filters shape slates, and a system without sources makes none"),
+        (lambda: system(sources=[], filters=[], order=[Diversity(by="genres")]), "order shape slates"),
+        (
+            lambda: label_system(objectives=[Match("same", by="verdict")]),
+            "'same' is a Match, which is searched for: name a source",
+        ),
+        (lambda: label_system(sources=[Popular()]), "'hateful' is a Label, .* remove the sources"),
+        (lambda: label_system(user=Entity("user")), "remove user and events"),
+        (lambda: label_system(objectives=[]), "objectives is empty"),
+        (lambda: label_system(objectives=[Label("old", pl.col("age") > 3)]), "items have no attribute 'age'"),
+        (
+            lambda: label_system(features=[ItemAttribute("verdict")]),
+            "reads 'verdict', which decides the label 'hateful': remove the feature",
+        ),
+        (
+            lambda: label_system(
+                objectives=[Label("hateful", pl.col("verdict") == "hate"), Match("same", by="verdict")]
+            ),
+            "not of several kinds",
+        ),
+        (
+            lambda: label_system(objectives=[Objective("liked", ratings)]),
+            "events is empty: declare the events",
+        ),
+    ],
+)
+def test_contradictions_say_what_to_do(declare, message):
+    with pytest.raises(DeclarationError, match=message):
+        declare()
 
 
 def test_two_components_of_one_kind_need_names():

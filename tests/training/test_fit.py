@@ -1,4 +1,4 @@
-"""Learning: examples as the pipeline would have seen them, and nothing from the future."""
+"""Training: examples as the pipeline would have seen them, and nothing from the future."""
 
 from dataclasses import replace
 
@@ -81,18 +81,18 @@ def test_same_seed_same_pipeline():
     queries = toy_histories(seed=5, rows=6)
     from shortlist.base.queries import Queries
 
-    asked = Queries(queries, np.full(6, 99 * DAY))
+    requests = Queries(queries, np.full(6, 99 * DAY))
     slates = [
         fit(replace(system, sources=[ALS(embedding_size=4), Popular()]), toy_items(), toy_histories())
         .rankers["logistic_regression"]
-        .recommend(asked, 5)
+        .recommend(requests, 5)
         for _ in range(2)
     ]
     assert np.array_equal(slates[0].items, slates[1].items)
     assert np.array_equal(slates[0].values, slates[1].values)
 
 
-def test_nothing_to_learn_from_is_said():
+def test_nothing_to_fit_on_is_an_error():
     with pytest.raises(DataError, match="not one event"):
         fit(system, toy_items(), Histories.empty(3))
     never = replace(system, objectives=[Objective("loved", views, pl.col("value") > 99)])

@@ -37,17 +37,17 @@ system = System(
 def with_hints(before: int, late: int) -> Histories:
     """The toy world, and for each view from MOMENT on a hint of it: so long before MOMENT, known so much later."""
     log = toy_histories()
-    told = np.flatnonzero(log.at >= MOMENT)
-    rows = np.concatenate([log.rows, log.rows[told]])
-    at = np.concatenate([log.at, np.full(len(told), MOMENT - before)])
+    hinted = np.flatnonzero(log.at >= MOMENT)
+    rows = np.concatenate([log.rows, log.rows[hinted]])
+    at = np.concatenate([log.at, np.full(len(hinted), MOMENT - before)])
     order = np.lexsort((at, rows))
     return Histories(
         offsets=np.searchsorted(rows[order], np.arange(len(log) + 1)),
-        items=np.concatenate([log.items, log.items[told]])[order],
+        items=np.concatenate([log.items, log.items[hinted]])[order],
         at=at[order],
-        event=np.concatenate([log.event, np.ones(len(told), np.int16)])[order],
-        value=np.concatenate([log.value, np.ones(len(told), np.float32)])[order],
-        available_at=np.concatenate([log.at, np.full(len(told), MOMENT - before + late)])[order],
+        event=np.concatenate([log.event, np.ones(len(hinted), np.int16)])[order],
+        value=np.concatenate([log.value, np.ones(len(hinted), np.float32)])[order],
+        available_at=np.concatenate([log.at, np.full(len(hinted), MOMENT - before + late)])[order],
     )
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from shortlist.base.errors import NotFoundError, PictureError
 from shortlist.testing.pictures import picture, saved
-from shortlist.vision.images.album import Album, Facts, Seen
+from shortlist.vision.images.album import Album, PictureFacts, SourceRecord
 from shortlist.vision.images.decode import decode
-from shortlist.vision.images.duplicates import content_hash, likeness
+from shortlist.vision.images.duplicates import content_hash, perceptual_hash
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def test_a_picture_is_kept_small_and_upright(album, tmp_path):
         assert (canonical.format, canonical.mode, dict(canonical.getexif())) == ("JPEG", "RGB", {})
     facts = album.facts().row(0, named=True)
     assert facts == {
-        "hash": hash, "width": 900, "height": 600, "bytes": len(data), "likeness": facts["likeness"],
+        "hash": hash, "width": 900, "height": 600, "bytes": len(data), "perceptual_hash": facts["perceptual_hash"],
     }  # fmt: skip
-    assert (facts["likeness"] ^ likeness(shown)).bit_count() <= 4
+    assert (facts["perceptual_hash"] ^ perceptual_hash(shown)).bit_count() <= 4
 
 
 def test_small_pictures_are_not_enlarged_and_long_ones_are_bounded(album):
@@ -49,12 +49,12 @@ def test_small_pictures_are_not_enlarged_and_long_ones_are_bounded(album):
     assert max(album.read(album.add(saved(picture(0, 8000, 100)))).shape) <= 1280
 
 
-def test_facts_are_typed_and_likeness_is_unsigned(album):
+def test_facts_are_typed_and_perceptual_hash_is_unsigned(album):
     assert album.facts().schema == {
-        "hash": pl.String, "width": pl.Int64, "height": pl.Int64, "likeness": pl.UInt64, "bytes": pl.Int64,
+        "hash": pl.String, "width": pl.Int64, "height": pl.Int64, "perceptual_hash": pl.UInt64, "bytes": pl.Int64,
     }  # fmt: skip
-    album.record([Facts("00" * 32, 1, 2, 2**64 - 1, 3), Facts("ff" * 32, 1, 2, 2**63, 3)])
-    assert album.facts()["likeness"].to_list() == [2**64 - 1, 2**63]
+    album.record([PictureFacts("00" * 32, 1, 2, 2**64 - 1, 3), PictureFacts("ff" * 32, 1, 2, 2**63, 3)])
+    assert album.facts()["perceptual_hash"].to_list() == [2**64 - 1, 2**63]
 
 
 def test_a_picture_comes_once(album):
@@ -77,12 +77,12 @@ def test_unknown_pictures_are_not_found(album):
 
 def test_what_sources_held_is_remembered(album):
     hash = album.add(saved(picture()))
-    seen = [Seen("a.jpg", "1:2", hash, None), Seen("b.jpg", "3:4", None, "truncated")]
+    seen = [SourceRecord("a.jpg", "1:2", hash, None), SourceRecord("b.jpg", "3:4", None, "truncated")]
     album.record([], seen)
-    album.record([], [Seen("b.jpg", "5:6", None, "damaged")])
-    assert album.seen(["a.jpg", "b.jpg", "c.jpg"]) == {
+    album.record([], [SourceRecord("b.jpg", "5:6", None, "damaged")])
+    assert album.source_records(["a.jpg", "b.jpg", "c.jpg"]) == {
         "a.jpg": seen[0],
-        "b.jpg": Seen("b.jpg", "5:6", None, "damaged"),
+        "b.jpg": SourceRecord("b.jpg", "5:6", None, "damaged"),
     }
 
 

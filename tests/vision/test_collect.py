@@ -134,7 +134,7 @@ import sys
 from pathlib import Path
 from shortlist.vision.images import collect as collecting
 from shortlist.vision.images.album import Album
-collecting.COMMIT = 10
+collecting.COMMIT_PICTURES = 10
 done = 0
 def tell(count):
     global done
@@ -256,9 +256,9 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def shop(monkeypatch):
-    monkeypatch.setattr(fetching, "SILENCE", 0.3)
-    monkeypatch.setattr(fetching, "WHOLE", 0.5)
-    monkeypatch.setattr(fetching, "BYTES", 5_000_000)
+    monkeypatch.setattr(fetching, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(fetching, "TOTAL_TIMEOUT", 0.5)
+    monkeypatch.setattr(fetching, "MAX_BYTES", 5_000_000)
     Server.asked = []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         server.daemon_threads = True
@@ -292,7 +292,7 @@ def test_a_busy_server_is_asked_again(shop):
         ("short", "not fetched", 3),
         ("slow", "not fetched", 3),
         ("silent", "not fetched", 3),
-        ("circle", "not fetched", fetching.REDIRECTS + 1),
+        ("circle", "not fetched", fetching.MAX_REDIRECTS + 1),
         ("file", "not fetched", 1),
         ("ftp", "not fetched", 3),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shortlist.base.errors import InvalidRequestError
 from shortlist.testing.pictures import picture
-from shortlist.vision.images.crop import WHOLE, crop, main_object
+from shortlist.vision.images.crop import WHOLE_PICTURE, crop, main_object
 from shortlist.vision.images.decode import decode
 
 shares = st.floats(0, 1)
@@ -35,7 +35,7 @@ def overlap(one, other):
 def test_a_box_is_cut():
     shown = picture(0, 100, 50)
     assert np.array_equal(crop(shown, (0.1, 0.2, 0.5, 1.0)), shown[10:50, 10:50])
-    assert np.array_equal(crop(shown, WHOLE), shown)
+    assert np.array_equal(crop(shown, WHOLE_PICTURE), shown)
 
 
 @given(st.tuples(shares, shares, shares, shares))
@@ -82,18 +82,18 @@ def test_a_busy_scene_is_left_whole():
         np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8).repeat(10, 0).repeat(10, 1)
     )
     texture[60:120, 80:140] = 255
-    assert main_object(texture) == WHOLE
+    assert main_object(texture) == WHOLE_PICTURE
 
 
 @pytest.mark.parametrize(
     "shown", [np.full((64, 64, 3), 128, np.uint8), scene((0, 0, 1, 1)), np.zeros((16, 900, 3), np.uint8)]
 )
 def test_where_nothing_stands_out_it_is_the_whole(shown):
-    assert main_object(shown) == WHOLE
+    assert main_object(shown) == WHOLE_PICTURE
 
 
 def test_studio_pictures_are_cut_to_their_object(data_folder):
     files = sorted((data_folder / "grocery" / "images" / "iconic-images-and-descriptions").rglob("*.jpg"))
     boxes = [main_object(decode(file.read_bytes())) for file in files]
     assert all(left < right and top < bottom for left, top, right, bottom in boxes)
-    assert np.mean([box != WHOLE for box in boxes]) > 0.5
+    assert np.mean([box != WHOLE_PICTURE for box in boxes]) > 0.5

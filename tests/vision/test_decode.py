@@ -13,8 +13,8 @@ from PIL import Image
 
 from shortlist.base.errors import MissingExtraError, PictureError
 from shortlist.testing.pictures import KINDS, hostile, odd, picture, saved
-from shortlist.vision.images.decode import SCANS, decode
-from shortlist.vision.images.header import Header, look
+from shortlist.vision.images.decode import MAX_SCANS, decode
+from shortlist.vision.images.header import Header, read_header
 
 SHOWN = picture()
 
@@ -129,7 +129,7 @@ def test_all_eight_orientations_are_upright(kind, orientation):
     }[orientation]  # fmt: skip
     data = saved(stored, kind, exif=exif)
     close(decode(data), SHOWN)
-    assert look(data).upright == (96, 64)
+    assert read_header(data).upright == (96, 64)
 
 
 @settings(max_examples=40, deadline=None)
@@ -189,15 +189,15 @@ def test_bytes_changed_anywhere_it_is_refused_or_read(kind, changes):
 )
 def test_headers_of_noise_never_raise_anything_else(noise, magic):
     with contextlib.suppress(PictureError):
-        assert isinstance(look(magic + noise), Header)
+        assert isinstance(read_header(magic + noise), Header)
 
 
 def test_a_scan_too_many_counts_exactly():
     jpeg = saved(SHOWN, progressive=True)
-    own = look(jpeg).scans
+    own = read_header(jpeg).scans
     last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
-    assert look(jpeg[:-2] + last * (SCANS - own) + jpeg[-2:]).scans == SCANS
-    assert decode(jpeg[:-2] + last * (SCANS - own) + jpeg[-2:]).shape == SHOWN.shape
+    assert read_header(jpeg[:-2] + last * (MAX_SCANS - own) + jpeg[-2:]).scans == MAX_SCANS
+    assert decode(jpeg[:-2] + last * (MAX_SCANS - own) + jpeg[-2:]).shape == SHOWN.shape
 
 
 def test_without_pillow_the_error_says_what_to_install(monkeypatch):

@@ -10,7 +10,13 @@ from PIL import Image
 
 from shortlist.testing.pictures import picture, saved
 from shortlist.vision.images.decode import decode
-from shortlist.vision.images.duplicates import NEAR, content_hash, likeness, near_duplicates, shrunk
+from shortlist.vision.images.duplicates import (
+    MAX_DISTANCE,
+    content_hash,
+    downsample,
+    near_duplicates,
+    perceptual_hash,
+)
 
 
 def by_hand(hashes, distance):
@@ -30,7 +36,7 @@ def test_the_content_hash_is_that_of_sha256sum():
 
 def test_hashes_never_change():
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    assert f"{likeness(noise):016x}" == "92d1778052aeae37"  # albums hold it
+    assert f"{perceptual_hash(noise):016x}" == "92d1778052aeae37"  # albums hold it
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -44,11 +50,11 @@ def test_a_picture_saved_again_or_resized_is_near(seed):
         np.asarray(image.resize((123, 77))),
         np.asarray(image.resize((900, 700))),
     ):
-        assert (likeness(shown) ^ likeness(other)).bit_count() <= NEAR
+        assert (perceptual_hash(shown) ^ perceptual_hash(other)).bit_count() <= MAX_DISTANCE
 
 
 def test_strangers_are_not_near():
-    hashes = np.array([likeness(picture(seed)) for seed in range(300)], np.uint64)
+    hashes = np.array([perceptual_hash(picture(seed)) for seed in range(300)], np.uint64)
     assert np.array_equal(near_duplicates(hashes), np.arange(300))
 
 
@@ -78,14 +84,14 @@ def test_the_last_bit_counts_like_any_other():
 @given(st.integers(16, 90), st.integers(16, 90))
 def test_fields_keep_the_mean(width, height):
     shown = picture(1, width, height)
-    assert shrunk(shown, 32).mean() == pytest.approx(shown.mean(), abs=0.1)
+    assert downsample(shown, 32).mean() == pytest.approx(shown.mean(), abs=0.1)
 
 
 def test_grocery_photos_are_near_their_copies_and_few_others(data_folder):
     files = sorted((data_folder / "grocery" / "images" / "train").rglob("*.jpg"))[::10]
     shown = [decode(file.read_bytes()) for file in files]
     copies = [decode(saved(each, quality=50), side=120) for each in shown]
-    hashes = np.array([likeness(each) for each in shown + copies], np.uint64)
+    hashes = np.array([perceptual_hash(each) for each in shown + copies], np.uint64)
     apart = np.bitwise_count(hashes[: len(shown)] ^ hashes[len(shown) :])
-    assert (apart <= NEAR).mean() > 0.97
+    assert (apart <= MAX_DISTANCE).mean() > 0.97
     assert len(np.unique(near_duplicates(hashes[: len(shown)]))) > 0.99 * len(shown)

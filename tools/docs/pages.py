@@ -7,6 +7,7 @@ a page, too, and a folder becomes a list of its pages.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib import import_module
@@ -85,6 +86,8 @@ def _page(uri: str, path: Path, config: MkDocsConfig) -> File:
         lines = [f"- [{_title(each)}]({each.name})" for each in pages]
         title = path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT).as_posix().replace("/", ": ")
         return File.generated(config, uri, content="\n".join([f"# {title.capitalize()}", "", *lines]))
+    if path.suffix == ".ipynb":
+        return File.generated(config, uri, content=_markdown(path), inclusion=InclusionLevel.NOT_IN_NAV)
     name = path.relative_to(ROOT).as_posix()
     text = f"# {name}\n\n````{path.suffix.removeprefix('.')}\n{path.read_text('utf-8')}````\n"
     return File.generated(config, uri, content=text, inclusion=InclusionLevel.NOT_IN_NAV)
@@ -94,9 +97,18 @@ def _links(path: Path) -> Iterator[tuple[str, Path]]:
     """The relative links of a page and the paths that they lead to; of a folder, its pages."""
     if path.is_dir():
         yield from ((each.name, each) for each in sorted(path.glob("*.md")))
-    elif path.suffix == ".md":
-        for link in _LINK.findall(path.read_text("utf-8")):
+    elif path.suffix in {".md", ".ipynb"}:
+        for link in _LINK.findall(_markdown(path)):
             yield link, (path.parent / link).resolve()
+
+
+def _markdown(path: Path) -> str:
+    """The text of a page, or the cells of a notebook."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".md":
+        return text
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"]]
+    return "\n\n".join(f"```python\n{source}\n```" if kind == "code" else source for kind, source in cells)
 
 
 def _uri(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -9,7 +10,9 @@ from typing import Any
 
 import numpy as np
 from shortlist.serving.answers import slate_items
-from shortlist.serving.engine import Engine
+from shortlist.serving.engine import Engine, now
+from shortlist.serving.metrics import Metrics
+from shortlist.serving.types import Slate
 
 from benchmarks.systems import world_system
 from shortlist.base.threads import one_thread
@@ -20,7 +23,7 @@ from shortlist.pipeline.release import load, save
 from shortlist.storage.home import Home
 from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
-from shortlist.storage.store import AcceptedEvent, EventStore
+from shortlist.storage.store import AcceptedEvent, EventStore, Exposure
 from shortlist.training.fit import fit
 
 SLATE = 20
@@ -33,6 +36,7 @@ class Adapter:
     def __init__(self) -> None:
         self.store: EventStore
         self.engines: dict[str, Engine] = {}
+        self.metrics = Metrics()
 
     def prepare(self, world: str, home: str, users: int, quick: bool) -> dict[str, Any]:
         """Ingest, fit, save and load a release for each ranker; post recent events of ``users`` users."""
@@ -69,16 +73,28 @@ class Adapter:
         return {"sizes": sizes, "users": sample, "rankers": list(numbers)}
 
     def measure(self, ranker: str, users: Sequence[str]) -> dict[str, Any]:
-        """Answer one request of each user: milliseconds, stages [name, milliseconds, candidates], item keys."""
+        """Answer one request of each user, as the route did: milliseconds, stages, item keys."""
         engine, times, stages, slates = self.engines[ranker], [], [], []
         with one_thread():
             for user in users:
                 start = perf_counter()
                 answer = engine.recommend(user, SLATE)
-                entries = slate_items(answer)
+                slate = Slate(
+                    request_id=uuid.uuid4().hex,
+                    release=answer.serving.facts.number,
+                    user=user,
+                    items=slate_items(answer),
+                    degraded=list(answer.slates.degraded),
+                    took_ms=round((perf_counter() - start) * 1000, 3),
+                )
                 times.append((perf_counter() - start) * 1000)
+                self.metrics.walked(answer.slates)
+                keys = [entry.item for entry in slate.items]
+                self.store.expose(
+                    Exposure(slate.request_id, slate.release, "recommend", user, now(), tuple(keys))
+                )
                 stages.append([[each.name, each.ms, each.after] for each in answer.slates.stages])
-                slates.append([entry.item for entry in entries])
+                slates.append(keys)
         return {"ms": times, "stages": stages, "slates": slates}
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.systems import world_system
-from shortlist.base.queries import Queries
 from shortlist.base.threads import one_thread
 from shortlist.data.dataset import load_dataset
 from shortlist.data.ingest.ingest import ingest
@@ -19,7 +18,6 @@ from shortlist.data.world.world import World
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.release import load, save
 from shortlist.service.call import Call
-from shortlist.service.histories import histories_of
 from shortlist.service.requests import RecommendRequest
 from shortlist.service.service import Service
 from shortlist.storage.home import Home
@@ -34,7 +32,7 @@ KERNELS = ("encode", "search", "score", "because", "predict")
 
 
 class Adapter:
-    """A server's state without the web: one service for each ranker's release, all over one store."""
+    """A server without the web: one service for each ranker's release, all over one store."""
 
     def __init__(self) -> None:
         self.store: EventStore
@@ -79,13 +77,18 @@ class Adapter:
         return {"sizes": sizes, "users": sample, "rankers": list(numbers)}
 
     def measure(self, ranker: str, users: Sequence[str]) -> dict[str, Any]:
-        """Answer one request of each user: milliseconds, stages [name, milliseconds, candidates], item keys."""
+        """Answer one request of each user: milliseconds, stages [name, milliseconds, candidates], item keys.
+
+        Counters and exposures, which follow the answer, belong to the CPU time of the call and to no request.
+        """
         service, times, stages, slates = self.services[ranker], [], [], []
         with one_thread():
             for user in users:
-                call, start = Call(), perf_counter()
-                [slate] = service.recommend([RecommendRequest(user, SLATE)], call)
+                start = perf_counter()
+                call = Call()
+                (slate,) = service.recommend([RecommendRequest(user, SLATE)], call)
                 times.append((perf_counter() - start) * 1000)
+                call.finish()
                 stages.append([[each.name, each.ms, each.after] for each in call.stages])
                 slates.append([entry.item for entry in slate.items])
         return {"ms": times, "stages": stages, "slates": slates}
@@ -96,12 +99,11 @@ class Adapter:
         The models are wrapped for good: call this last.
         """
         service, clock, spent = self.services[ranker], _Clock(), []
-        view = service.state.view
-        pipeline = clock.wrapped(view.pipeline)
+        pipeline = clock.wrapped(service.state.view.pipeline)
         with one_thread():
             for user in users:
-                read = self.store.read_state([user], view.release.watermark)
-                queries = Queries(histories_of(view, [user], read), np.array([service.state.moment()]))
+                with service._answering("recommend", Call()) as answering:
+                    _, queries = answering.user_queries([user], [None])
                 clock.seconds, start = 0.0, perf_counter()
                 pipeline.recommend(queries, SLATE)
                 spent.append([(perf_counter() - start) * 1000, clock.seconds * 1000])

@@ -127,11 +127,6 @@ class Histories:
             np.int64
         )
 
-    def last_at(self) -> Moments:
-        """The moment of each row's last event; -1 where a row has none."""
-        ends = np.maximum(self.offsets[1:] - 1, 0)
-        return np.where(self.lengths > 0, self.at[ends] if len(self.at) else -1, -1).astype(np.int64)
-
     def first_context(self) -> AnyArray | None:
         """The context of each row's first event, int16[rows, contexts]; -1 where a row has none."""
         if self.context is None:

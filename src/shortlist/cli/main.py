@@ -103,7 +103,9 @@ def ingest(file: File) -> None:
     from shortlist.project.project import open_project
 
     project = open_project(file)
-    show_ingest(out, verbs.ingest(project), project.home)
+    from shortlist.project.progress import ProgressDisplay
+
+    show_ingest(out, verbs.ingest(project, ProgressDisplay(out)), project.home)
 
 
 @app.command()
@@ -116,8 +118,7 @@ def evaluate(file: File) -> None:
 
     project = open_project(file)
     run = verbs.training_run(project, ProgressDisplay(out))
-    with run.progress.step("loading the log"):
-        data, _ = verbs.dataset(project)
+    data, _ = verbs.dataset(project, run.progress)
     trial = verbs.evaluate(project, data, run)
     show_evaluation(out, trial.evaluation, project.home)
 
@@ -134,8 +135,7 @@ def train(file: File) -> None:
     verbs.compact(project.home)
     run = verbs.training_run(project, ProgressDisplay(out), releases=True)
     with verbs.learning(project.home):
-        with run.progress.step("loading the log"):
-            data, watermark = verbs.dataset(project)
+        data, watermark = verbs.dataset(project, run.progress)
         evaluation = verbs.evaluate(project, data, run).evaluation
         number = verbs.train(project, data, watermark, evaluation, run)
     show_evaluation(out, evaluation, project.home)

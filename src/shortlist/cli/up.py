@@ -44,13 +44,12 @@ def run_up(out: Console, file: Path, host: str, port: int, *, stay: bool) -> Non
         problems = verbs.check(project)
     show_problems(out, problems)
     verbs.must_be_sound(problems)
-    show_ingest(out, verbs.ingest(project), project.home)
+    show_ingest(out, verbs.ingest(project, run.progress), project.home)
     moved = verbs.compact(project.home).events
     if moved:
         out.print(f"  {moved:,} events that the server accepted are in the log now")
     with verbs.learning(project.home):
-        with run.progress.step("loading the log"):
-            data, watermark = verbs.dataset(project)
+        data, watermark = verbs.dataset(project, run.progress)
         evaluation = verbs.evaluate(project, data, run).evaluation
         number = verbs.train(project, data, watermark, evaluation, run)
     with run.progress.step(f"publishing release {number}"):

@@ -1,1 +1,1 @@
-"""How good is it: metrics, intervals, selection, and the report a person reads."""
+"""Metrics, confidence intervals, selection, and the report."""

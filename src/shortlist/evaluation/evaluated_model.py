@@ -74,7 +74,7 @@ class EvaluatedModel:
     ) -> EvaluatedModel:
         """Measure ``probabilities`` against ``labels``, both float[rows, objectives], by the mean log loss.
 
-        ``groups`` (int64[rows], rising) says which rows belong together, such as those of one user: intervals are
+        ``groups`` (int64[rows], rising) assigns rows to groups, such as those of one user: intervals are
         over groups. None: rows are independent.
         """
         values = {LOG_LOSS: per_group(log_losses(probabilities, labels).mean(axis=1), groups)}

@@ -10,11 +10,11 @@ from shortlist.base.suggest import did_you_mean
 
 @dataclass(frozen=True)
 class Name:
-    """How a metric is written, and what it says in plain words."""
+    """How a metric is written, and its meaning in plain words."""
 
     title: str
     meaning: str
-    has_depth: bool = True  # whether it looks at the first k places of a list
+    has_depth: bool = True  # whether it is of the first k places of a list
     lower_is_better: bool = False
 
 
@@ -66,6 +66,11 @@ def title(name: str) -> str:
     """How a metric is written: ``"ndcg@10"`` is ``"NDCG@10"``."""
     word, depth = parse(name)
     return f"{NAMES[word].title}@{depth}" if depth else NAMES[word].title
+
+
+def in_sentence(name: str) -> str:
+    """A metric's title within a sentence: ``"NDCG@10"``, ``"log loss"``."""
+    return title(name) if NAMES[parse(name)[0]].has_depth else title(name).lower()
 
 
 def lower_is_better(name: str) -> bool:

@@ -1,7 +1,7 @@
 """Metrics of ranked lists against what users chose next, over the full catalogue.
 
-A metric gives one number per row (user), so that `shortlist.evaluation.bootstrap` can say how sure a mean
-is; rows without positives have NaN.
+A metric gives one number per row (user), so that `shortlist.evaluation.bootstrap` can give a mean its
+interval; rows without positives have NaN.
 """
 
 from __future__ import annotations

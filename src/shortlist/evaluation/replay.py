@@ -1,4 +1,4 @@
-"""Ask the real pipeline what it would have answered, and keep what is needed to evaluate it."""
+"""Replay queries with known positives through the real pipeline."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from shortlist.system.contracts import FittedRanker
 DEPTH = 20  # length of the lists that are evaluated
 WARM_UP = 20  # requests before latency is measured
 NOTHING_RETRIEVED = Retrieved(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
-ALL_SOURCES = "all together"  # what the union of all sources is called among recall ceilings
+ALL_SOURCES = "all together"  # the name of the union of all sources among recall ceilings
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Queries with known answers."""
+    """Queries with known positives."""
 
     rows: Rows  # int64[queries], the task's row of each
     queries: Queries

@@ -1,4 +1,4 @@
-"""How good a ranker's probabilities are: do they order, and do they mean what they say."""
+"""Metrics of probabilities: discrimination and calibration."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def score(probabilities: AnyArray, labels: AnyArray, *, threshold: float = 0.5, 
     """Measure ``probabilities`` (float[examples]) against ``labels`` (0 or 1 each).
 
     Where positives are rare few predictions reach 0.5; a threshold at the share of positives in training
-    then says more. Raises DataError without examples.
+    is more informative. Raises DataError without examples.
     """
     from sklearn import metrics
 

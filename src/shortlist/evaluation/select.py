@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shortlist.base.errors import DataError, DeclarationError
 from shortlist.evaluation.bootstrap import Interval, paired
 from shortlist.evaluation.evaluated_model import EvaluatedModel
-from shortlist.evaluation.names import HEADLINE, goodness, lower_is_better, title
+from shortlist.evaluation.names import HEADLINE, goodness, in_sentence, lower_is_better
 from shortlist.system.system import Requirements
 
 INTERPRETABLE = frozenset({"coefficients"})  # kinds of models whose every prediction can be traced by hand
@@ -133,7 +133,7 @@ def _reason(
     metric: str,
 ) -> str:
     """Why ``chosen``, with figures."""
-    quality = f"{title(metric)} {chosen.metrics[metric].mean:.3f}"
+    quality = f"{in_sentence(metric)} {chosen.metrics[metric].mean:.3f}"
     if chosen is not best:
         return (
             f"it is simpler than {best.name} and not significantly worse ({quality} against "
@@ -161,6 +161,6 @@ def _warning(chosen: EvaluatedModel, metric: str, budget: float) -> str:
         why = f"no model answers within the {budget:.3g} ms that it may take at p99"
         speed = f", the fastest with {chosen.latency.p99_ms:.3g} ms"
     return (
-        f"Warning: {why}; {chosen.name} serves{speed} ({title(metric)} {chosen.metrics[metric].mean:.3f}). "
+        f"Warning: {why}; {chosen.name} serves{speed} ({in_sentence(metric)} {chosen.metrics[metric].mean:.3f}). "
         "Lower the quotas of sources, use a faster machine, or raise latency_ms."
     )

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from shortlist.evaluation.bootstrap import paired
 from shortlist.evaluation.evaluated_model import EvaluatedModel
-from shortlist.evaluation.names import HEADLINE, goodness, lower_is_better, title
+from shortlist.evaluation.names import HEADLINE, goodness, in_sentence, lower_is_better
 
 
 def summary(models: Sequence[EvaluatedModel], chosen: str, *, metric: str = HEADLINE, seed: int = 0) -> str:
     """How ``chosen`` compares with the baseline and the best source alone, with figures."""
     leader = next(each for each in models if each.name == chosen)
-    clauses = [f"{chosen} reaches {title(metric)} {leader.metrics[metric].mean:.3f}"]
+    clauses = [f"{chosen} reaches {in_sentence(metric)} {leader.metrics[metric].mean:.3f}"]
     for kind, words in {"baseline": "of {}", "source": "of the best source alone, {}"}.items():
         rivals = [each for each in models if each.kind == kind and each is not leader]
         if rivals:
@@ -26,7 +26,7 @@ def summary(models: Sequence[EvaluatedModel], chosen: str, *, metric: str = HEAD
 
 
 def _comparison(leader: EvaluatedModel, rival: EvaluatedModel, metric: str, seed: int) -> str:
-    """How the leader's quality compares, as far as can be told."""
+    """How the leader's quality compares, where the difference is significant."""
     if not paired(leader.values[metric], rival.values[metric], seed).significant:
         return "not significantly different from"
     ours, theirs = leader.metrics[metric].mean, rival.metrics[metric].mean

@@ -10,29 +10,29 @@
     films.publish()
     films.recommend("42", n=10)
 
-In a notebook answers show themselves as tables, the evaluation as its report, and long work as bars.
+In a notebook answers show themselves as tables, an evaluation as its report, and long work as bars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+import msgspec
 import polars as pl
 
-from shortlist.base.errors import NotFoundError
-from shortlist.data.check import Problem
-from shortlist.data.ingest.report import IngestReport
+from shortlist.base.errors import InvalidRequestError, NotFoundError
+from shortlist.base.progress import SILENT, Progress
 from shortlist.evaluation.evaluation import Evaluation
 from shortlist.project import verbs
-from shortlist.project.local_service import service_of
+from shortlist.project.local_service import open_service
+from shortlist.project.notebook import NotebookProgress, in_notebook
 from shortlist.project.project import Project, open_project, project_of
+from shortlist.project.results import Ingestion, Problems, ReleaseList, Report, Training
 from shortlist.service.answers import (
     EventReceipts,
     Explanations,
@@ -51,105 +51,41 @@ from shortlist.service.requests import (
     HistoryRequest,
     ItemKey,
     PredictRequest,
-    PredictRow,
     RankRequest,
     RecommendRequest,
     SearchRequest,
+    ServiceRequest,
     SimilarRequest,
     UserKey,
 )
 from shortlist.service.service import Service
-from shortlist.service.tables import html_table
-from shortlist.storage.releases import ReleaseFacts
 from shortlist.system.system import System
 
+R = TypeVar("R", bound=ServiceRequest)
 
-def open(system: System | str | Path, *, home: str | Path | None = None) -> OpenSystem:
+
+def open(
+    system: System | str | Path, *, home: str | Path | None = None, progress: Progress | None = None
+) -> OpenSystem:
     """Open a System, or the Python file that declares one.
 
     Tables are relative to the file's folder, or to the working folder where a System is given. ``home`` is the
-    folder of its state (default: ``SHORTLIST_HOME``, else ``.shortlist/NAME``). Raises NotFoundError,
-    DeclarationError.
+    folder of its state (default: ``SHORTLIST_HOME``, else ``.shortlist/NAME``); ``progress`` shows long work
+    (default: bars in a notebook, elsewhere nothing). Raises NotFoundError, DeclarationError.
     """
-    project = project_of(system) if isinstance(system, System) else open_project(Path(system))
-    return OpenSystem(project.at_home(Path(home)) if home is not None else project)
-
-
-@dataclass(frozen=True)
-class Problems(Sequence[Problem]):
-    """What ``check`` found; empty where the declaration and the data agree."""
-
-    found: tuple[Problem, ...]
-
-    def __len__(self) -> int:
-        return len(self.found)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.found[index]
-
-    def __repr__(self) -> str:
-        lines = [f"{each.severity}: {each}" for each in self.found]
-        return "\n".join(lines) or "the declaration and the data agree"
-
-    def to_polars(self) -> pl.DataFrame:
-        """One row per problem."""
-        columns = {
-            name: [getattr(each, name) for each in self.found] for name in ("severity", "file", "message")
-        }
-        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
-
-    def _repr_html_(self) -> str:
-        if not self.found:
-            return "<p>✓ the declaration and the data agree</p>"
-        return html_table(self.to_polars(), f"{len(self.found)} problems")
-
-
-@dataclass(frozen=True)
-class Report:
-    """An evaluation and its report."""
-
-    evaluation: Evaluation
-    path: Path  # of the report, HTML
-
-    def __repr__(self) -> str:
-        choice = self.evaluation.choice
-        return f"{choice.sentence if choice else self.evaluation.split}\nReport: {self.path}"
-
-    def to_polars(self) -> pl.DataFrame:
-        """One row per model, with the mean of each metric."""
-        return pl.DataFrame(
-            [
-                {"name": each.name, "kind": each.kind, **{name: m.mean for name, m in each.metrics.items()}}
-                for each in self.evaluation.models
-            ],
-            infer_schema_length=None,
-        )
-
-    def _repr_html_(self) -> str:
-        page = escape(self.path.read_text("utf-8"))
-        return f"<iframe srcdoc='{page}' style='width:100%;height:640px;border:1px solid #8884'></iframe>"
-
-
-@dataclass(frozen=True)
-class Training:
-    """What ``train`` made: a release that waits to be published, and the evaluation that chose it."""
-
-    release: int
-    report: Report
-
-    def __repr__(self) -> str:
-        return f"release {self.release}: {self.report!r}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>Release {self.release} is ready to be published.</p>{self.report._repr_html_()}"
+    place = None if home is None else Path(home)
+    project = (
+        project_of(system, home=place) if isinstance(system, System) else open_project(Path(system), place)
+    )
+    return OpenSystem(project, progress)
 
 
 class OpenSystem:
-    """A System and its home. Close it, or use it as a context, to let go of the store."""
+    """A System and its home. Closing it, also by leaving it as a context, closes the store."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, progress: Progress | None = None) -> None:
         self.project = project
-        self._open = ExitStack()
+        self._progress = progress or (NotebookProgress() if in_notebook() else SILENT)
         self._service: Service | None = None
         self._release: int | None = None
 
@@ -163,60 +99,66 @@ class OpenSystem:
         self.close()
 
     def close(self) -> None:
-        """Close the store. Asking again opens it again."""
-        self._open.close()
+        """Close the store; the next request opens it again."""
+        if self._service is not None:
+            self._service.store.close()
         self._service = self._release = None
 
     # Verbs
 
     def check(self) -> Problems:
         """Everything in which the declaration and the data disagree."""
-        return Problems(tuple(verbs.check(self.project)))
+        with self._progress.step("checking the declaration against the data"):
+            found = verbs.check(self.project)
+        return Problems(sorted(found, key=lambda problem: problem.severity != "error"))
 
-    def ingest(self) -> IngestReport:
+    def ingest(self) -> Ingestion:
         """Read what is new in the declared tables. Raises DataError, DeclarationError."""
-        return verbs.ingest(self.project)
+        return Ingestion(verbs.ingest(self.project, self._progress))
 
     def evaluate(self) -> Report:
-        """Learn on the older part of the log, replay the newer, compare everything; writes the report."""
-        data, _ = verbs.dataset(self.project)
-        return self._report(verbs.evaluate(self.project, data).evaluation)
+        """Train on the older part of the log, replay the newer, compare all models; writes the report."""
+        data, _ = verbs.dataset(self.project, self._progress)
+        run = verbs.training_run(self.project, self._progress)
+        return self._report(verbs.evaluate(self.project, data, run).evaluation)
 
     def train(self) -> Training:
         """Evaluate, choose a ranker, fit it on the whole log, and add a release; ``publish`` makes it serve."""
         verbs.compact(self.project.home)
         with verbs.learning(self.project.home):
-            data, watermark = verbs.dataset(self.project)
-            evaluation = verbs.evaluate(self.project, data).evaluation
-            number = verbs.train(self.project, data, watermark, evaluation)
+            data, watermark = verbs.dataset(self.project, self._progress)
+            run = verbs.training_run(self.project, self._progress, releases=True)
+            evaluation = verbs.evaluate(self.project, data, run).evaluation
+            number = verbs.train(self.project, data, watermark, evaluation, run)
         return Training(number, self._report(evaluation))
 
     def publish(self, release: int | None = None) -> int:
-        """Make ``release`` serve (None: the newest), here and in every running server; its number."""
-        number = (
-            release if release is not None else max((each.number for each in self.releases()), default=None)
-        )
-        if number is None:
-            raise NotFoundError("there is no release yet: train makes one")
+        """Make ``release`` (default: the newest) serve, here and in every running server; its number."""
+        number = release if release is not None else self._newest()
         self.project.releases.publish(number)
         return number
 
-    def releases(self) -> list[ReleaseFacts]:
+    def releases(self) -> ReleaseList:
         """All releases, oldest first."""
-        return list(self.project.releases.list())
+        return ReleaseList(self.project.releases.list())
+
+    def _newest(self) -> int:
+        releases = self.releases()
+        if not releases:
+            raise NotFoundError(f"{self.project.home.path} has no release to publish: train makes one")
+        return releases[-1].number
 
     def _report(self, evaluation: Evaluation) -> Report:
-        return Report(evaluation, self.project.home.evaluation / "report.html")
+        return Report.read(evaluation, self.project.home.evaluation / "report.html")
 
     # Use cases, answered by the published release
 
-    @property
     def service(self) -> Service:
         """The use cases of the published release, for requests in batches. Raises NotFoundError where none is."""
         current = self.project.releases.current()
         if self._service is None or current != self._release:
             self.close()
-            self._service, self._release = self._open.enter_context(service_of(self.project.home)), current
+            self._service, self._release = open_service(self.project.home), current
         self._service.update()
         return self._service
 
@@ -226,12 +168,14 @@ class OpenSystem:
         n: int = 10,
         *,
         where: Conditions | None = None,
-        exclude: Sequence[ItemKey] = (),
+        exclude: Iterable[ItemKey] = (),
         context: ContextValues | None = None,
     ) -> Slate:
         """The best ``n`` items for the user now."""
-        [slate] = self.service.recommend([RecommendRequest(user, n, where, [*exclude], context)])
-        return slate
+        request = _request(
+            RecommendRequest, user=user, n=n, where=where, exclude=_keys(exclude), context=context
+        )
+        return self.service().recommend([request])[0]
 
     def similar(
         self,
@@ -241,14 +185,14 @@ class OpenSystem:
         where: Conditions | None = None,
         context: ContextValues | None = None,
     ) -> Slate:
-        """Items like an item."""
-        [slate] = self.service.similar([SimilarRequest(item, n, where, context)])
-        return slate
+        """The best ``n`` items for a user of whom only this item is known."""
+        request = _request(SimilarRequest, item=item, n=n, where=where, context=context)
+        return self.service().similar([request])[0]
 
-    def rank(self, user: UserKey, items: Sequence[ItemKey], *, context: ContextValues | None = None) -> Slate:
+    def rank(self, user: UserKey, items: Iterable[ItemKey], *, context: ContextValues | None = None) -> Slate:
         """The given items, best first for the user."""
-        [slate] = self.service.rank([RankRequest(user, [*items], context)])
-        return slate
+        request = _request(RankRequest, user=user, items=_keys(items), context=context)
+        return self.service().rank([request])[0]
 
     def search(
         self,
@@ -262,32 +206,33 @@ class OpenSystem:
     ) -> SearchResults:
         """Items that look like a picture (a file, or its bytes) or an item, or have the words of a text."""
         content = Path(picture).read_bytes() if isinstance(picture, str | Path) else picture
-        [results] = self.service.search([SearchRequest(content, item, text, crop, n, where)])
-        return results
+        request = _request(SearchRequest, picture=content, item=item, text=text, crop=crop, n=n, where=where)
+        return self.service().search([request])[0]
 
-    def predict(self, rows: Sequence[Mapping[str, Any]]) -> Predictions:
-        """The probability of every objective for each row: mappings with ``item``, and ``user`` and ``context``."""
-        return self.service.predict(PredictRequest([PredictRow(**row) for row in rows]))
+    def predict(self, rows: Iterable[Mapping[str, Any]] | pl.DataFrame) -> Predictions:
+        """The probability of every objective for each row: an ``item``, and a ``user`` and ``context`` if any."""
+        given = rows.to_dicts() if isinstance(rows, pl.DataFrame) else [dict(row) for row in rows]
+        return self.service().predict(_request(PredictRequest, rows=given))
 
     def explain(
         self,
         user: UserKey,
-        items: Sequence[ItemKey] | ItemKey,
+        items: Iterable[ItemKey] | ItemKey,
         n: int = 20,
         *,
         context: ContextValues | None = None,
     ) -> Explanations:
         """Why items are in the user's slate of ``n``, or why not."""
-        keys = [items] if isinstance(items, str | int) else [*items]
-        return self.service.explain(ExplainRequest(user, keys, n, context))
+        request = _request(ExplainRequest, user=user, items=_keys(items), n=n, context=context)
+        return self.service().explain(request)
 
     def history(self, user: UserKey, n: int = 20) -> UserHistory:
         """The user's newest events."""
-        return self.service.history(HistoryRequest(user, n))
+        return self.service().history(_request(HistoryRequest, user=user, n=n))
 
     def item(self, item: ItemKey) -> ItemFacts:
         """An item with its attributes."""
-        return self.service.item(item)
+        return self.service().item(item)
 
     def add_event(
         self,
@@ -300,5 +245,29 @@ class OpenSystem:
         event_id: str | None = None,
         context: ContextValues | None = None,
     ) -> EventReceipts:
-        """Accept an event: durable when this returns, and seen by the user's next request."""
-        return self.service.accept_events([EventRequest(event, user, item, value, at, event_id, context)])
+        """Accept an event: durable when this returns, and part of the user's next request."""
+        request = _request(
+            EventRequest,
+            event=event,
+            user=user,
+            item=item,
+            value=value,
+            at=at,
+            event_id=event_id,
+            context=context,
+        )
+        return self.service().submit_events([request], single=True).result()
+
+
+def _request(kind: type[R], **fields: Any) -> R:
+    """A request within its bounds. Raises InvalidRequestError that names the field."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise InvalidRequestError(re.sub(r"[`$]+\.?", "", path) or "request", message) from None
+
+
+def _keys(items: Iterable[ItemKey] | ItemKey) -> list[ItemKey]:
+    """The keys of one item or of several."""
+    return [items] if isinstance(items, str | int) else [*items]

@@ -14,23 +14,30 @@ from shortlist.storage.open import open_store
 from shortlist.storage.releases import Releases
 
 
-@contextmanager
-def service_of(home: Home) -> Iterator[Service]:
-    """The service, on one thread as in a server; its store is closed afterwards.
-
-    Raises NotFoundError where nothing is published.
-    """
+def open_service(home: Home) -> Service:
+    """The service; who opens it closes its store. Raises NotFoundError where nothing is published."""
     releases = Releases(home)
     number = releases.current()
     if number is None:
         raise NotFoundError(
-            f"{home.path} has no published release: run `shortlist train FILE`, then `publish`"
+            f"{home.path} has no published release: train one (train), then publish it (publish)"
         )
     store = open_store(home)
     try:
         service = Service(store, home.pictures)
         service.activate(releases.facts(number), load(releases.open(number)))
+    except BaseException:
+        store.close()
+        raise
+    return service
+
+
+@contextmanager
+def service_of(home: Home) -> Iterator[Service]:
+    """The service, on one thread as in a server; its store is closed afterwards. Raises NotFoundError."""
+    service = open_service(home)
+    try:
         with one_thread():
             yield service
     finally:
-        store.close()
+        service.store.close()

@@ -1,4 +1,4 @@
-"""Progress of long work on a terminal, in a notebook or in a log, for every interface."""
+"""Progress of long work on a terminal, or in a log."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 INTERVAL = 10.0  # seconds between lines where there are no bars
+AMOUNTS, DETAIL = (
+    42,
+    16,
+)  # cells of a line for bar, amount and time, and for the detail; the name has the rest
 
 
 class ProgressDisplay(Progress):
     """Shows steps as bars with the time left while they run, and as a line with their duration when they are done.
 
-    Bars need a terminal or a notebook; elsewhere a line every ``interval`` seconds says how far the innermost step
-    is. Steps inside a step disappear when they end; notes stay.
+    Bars need a terminal; elsewhere a line every ``interval`` seconds has the state of the
+    innermost step. Steps inside a step disappear when they end; notes stay.
     """
 
     def __init__(self, console: Console | None = None, interval: float = INTERVAL) -> None:
@@ -52,7 +56,7 @@ class ProgressDisplay(Progress):
     @contextmanager
     def _shown(self) -> Iterator[None]:
         """While a step runs that is in no other: bars, or lines."""
-        if self._console.is_terminal or self._console.is_jupyter:
+        if self._console.is_terminal:
             with _bars(self._console) as self._bars:
                 yield
             self._bars = None
@@ -127,12 +131,17 @@ class _ShownStep(Step):
             parts.append(f"{self._done:,.0f} of {self.total:,.0f} {self.unit}".rstrip())
         parts.append(f"{self.seconds:.0f} s")
         if self.total and 0 < self._done < self.total:
-            parts.append(f"about {self.seconds * (self.total / self._done - 1):.0f} s left")
+            parts.append(f"about {time_left(self.seconds, self._done, self.total):.0f} s left")
         return ", ".join(parts)
 
     def _update(self, **changes: object) -> None:
         if self._task is not None and self._display.bars is not None:
             self._display.bars.update(self._task, **changes)  # type: ignore[arg-type]
+
+
+def time_left(seconds: float, done: float, total: float) -> float:
+    """Seconds that the rest will take, at the mean pace so far."""
+    return seconds * (total / done - 1)
 
 
 @contextmanager
@@ -144,6 +153,7 @@ def _bars(console: Console) -> Bars:
     """Columns: name, bar, amount, time left where a total is known, else time taken, detail."""
     from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
     from rich.text import Text
 
     class Amount(ProgressColumn):
@@ -154,18 +164,27 @@ def _bars(console: Console) -> Bars:
 
     class Time(ProgressColumn):
         def render(self, task: Task) -> Text:
-            left = task.time_remaining
-            if task.total is None or left is None:
-                return Text(f"{task.elapsed or 0:.0f} s", style="dim")
-            return Text(f"{left:.0f} s left", style="dim")
+            elapsed = task.elapsed or 0.0
+            if task.total is None or not task.completed:
+                return Text(f"{elapsed:.0f} s", style="dim")
+            return Text(f"{time_left(elapsed, task.completed, task.total):.0f} s left", style="dim")
 
+    def column(width: int) -> Column:
+        return Column(no_wrap=True, overflow="ellipsis", max_width=width)
+
+    names = max(24, console.width - AMOUNTS)
     return Bars(
         SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        Amount(),
-        Time(),
-        TextColumn("{task.fields[detail]}", style="dim", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=column(names)),
+        BarColumn(bar_width=12),
+        Amount(Column(no_wrap=True)),
+        Time(Column(no_wrap=True)),
+        TextColumn(
+            "{task.fields[detail]}",
+            style="dim",
+            markup=False,
+            table_column=column(DETAIL),
+        ),
         console=console,
         transient=True,
         refresh_per_second=4,

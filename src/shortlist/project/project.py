@@ -35,10 +35,6 @@ class Project:
         """The home's event store, closed afterwards."""
         return opened(self.home)
 
-    def at_home(self, path: Path) -> Project:
-        """The same with its state in another folder."""
-        return replace(self, home=Home.open(path))
-
 
 @contextmanager
 def opened(home: Home) -> Iterator[EventStore]:
@@ -50,8 +46,8 @@ def opened(home: Home) -> Iterator[EventStore]:
         store.close()
 
 
-def open_project(file: Path) -> Project:
-    """Run the System file and open its home. Raises NotFoundError or DeclarationError with what to do."""
+def open_project(file: Path, home: Path | None = None) -> Project:
+    """Run the System file and open its home (None: the default one). Raises NotFoundError, DeclarationError."""
     if file.is_dir() or not file.exists():
         near = [each.name for each in (file.parent if file.parent.is_dir() else Path()).glob("*.py")]
         raise NotFoundError(f"no System file {str(file)!r}: {did_you_mean(file.name, near)}")
@@ -67,14 +63,16 @@ def open_project(file: Path) -> Project:
         raise DeclarationError(
             f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`"
         )
-    return project_of(systems[0], file.resolve().parent)
+    return project_of(systems[0], file.resolve().parent, home)
 
 
-def project_of(system: System, root: Path | None = None) -> Project:
-    """A declared System with its home; ``root`` is the folder of its tables (None: the working folder)."""
+def project_of(system: System, root: Path | None = None, home: Path | None = None) -> Project:
+    """A declared System with its home (None: the default one); ``root`` is the folder of its tables (None: the
+    working folder).
+    """
     folder = Path.cwd() if root is None else root
     system = replace(system, features=[each.resolved(folder) for each in system.features])
-    return Project(system, folder, Home.open(home_folder(system.name)))
+    return Project(system, folder, Home.open(home or home_folder(system.name)))
 
 
 def open_home(named: str | None) -> Home:

@@ -47,16 +47,16 @@ def check(project: Project) -> list[Problem]:
     return problems + [Problem(severity="error", file="features", message=each) for each in external]
 
 
-def ingest(project: Project) -> IngestReport:
+def ingest(project: Project, progress: Progress = SILENT) -> IngestReport:
     """Read what is new in the declared tables into the home. Raises DataError, DeclarationError."""
-    return ingest_data(project.system, project.home, project.root)
+    return ingest_data(project.system, project.home, project.root, progress=progress)
 
 
-def dataset(project: Project) -> tuple[Dataset, int]:
+def dataset(project: Project, progress: Progress = SILENT) -> tuple[Dataset, int]:
     """The whole log, ingested and accepted by the server, and the store's sequence that it goes up to."""
     with learning(project.home), project.store() as store:
         log, watermark = whole_log(project.home, store)
-        return load_dataset(project.system, project.home, log, store.added_items()), watermark
+        return load_dataset(project.system, project.home, log, store.added_items(), progress), watermark
 
 
 @contextmanager
@@ -90,14 +90,15 @@ def compact(
     ``releases`` with the one that serves; None: all. The store drops what no release needs that is kept or being
     trained. ``now``: seconds since 1970, for tests.
     """
-    found = Releases(home)
+    all_releases = Releases(home)
     moment = int((time.time() if now is None else now) * SECOND)
     if releases is not None:
-        found.prune(releases)
+        all_releases.prune(releases)
 
     def keep_above() -> int:
-        mark = lowest_lease(home)  # first: who is done learning has added the release before
-        return found.watermark() if mark is None else min(mark, found.watermark())
+        mark = lowest_lease(home)  # first: a training that is done has added its release before
+        kept = all_releases.watermark()
+        return kept if mark is None else min(mark, kept)
 
     with opened(home) as store:
         if exposures is not None:

@@ -69,7 +69,8 @@ class Answering:
     ) -> tuple[View, Queries]:
         """The view of now, and a query for each user (None: no user) with all that the user did up to now.
 
-        Asks the store once. A query comes after all events of its own user, also of a client whose clock is ahead.
+        Asks the store once. All are of one moment, after every event of theirs, also of a client whose clock is
+        ahead: live features read one moment at a time, and it never goes back.
         """
         context = encode_contexts(self._state.view, contexts)
         unique = list(dict.fromkeys(user for user in users if user is not None))
@@ -80,9 +81,9 @@ class Answering:
             rows = {user: row for row, user in enumerate([*unique, None])}
             histories = Histories.stacked([histories, Histories.empty(1)])
             histories = histories.take(np.array([rows[user] for user in users]))
-        at = np.maximum(self.moment(), histories.last_at() + 1)
+        moment = self._state.moment(after=int(histories.at.max(initial=-1)))
         self.call.stage("read_state")
-        return view, Queries(histories, at, context)
+        return view, Queries(histories, np.full(len(users), moment), context)
 
     # What the path makes of it
 

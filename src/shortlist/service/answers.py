@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+import polars as pl
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from shortlist.service.tables import Tabular
+from shortlist.service.tables import Tabular, count_of, html_table
+
+MAX_CONTRIBUTIONS = 8  # features shown of an explanation, in HTML
 
 Probabilities = Annotated[dict[str, float], Meta(description="objective to probability")]
 
@@ -53,11 +57,13 @@ class Slate(Tabular):
     left_out: list[LeftOut] | UnsetType = UNSET
     stages: Annotated[list[StageTrace] | UnsetType, Meta(description="with ?trace=true")] = UNSET
 
-    def _entries(self) -> Sequence[Struct]:
-        return self.items
+    def _rows(self) -> tuple[type[Struct], Sequence[Struct]]:
+        return SlateItem, self.items
 
     def _heading(self) -> str:
-        return f"{len(self.items)} items, release {self.release}, {self.took_ms:.1f} ms"
+        left_out = Counter(each.reason for each in self.left_out or ())
+        notes = [f"{count} left out ({reason})" for reason, count in left_out.items()]
+        return _summary(count_of(len(self.items), "item"), self, notes)
 
 
 class SearchItem(SlateItem):
@@ -79,11 +85,11 @@ class SearchResults(Tabular):
     took_ms: float
     stages: list[StageTrace]
 
-    def _entries(self) -> Sequence[Struct]:
-        return self.items
+    def _rows(self) -> tuple[type[Struct], Sequence[Struct]]:
+        return SearchItem, self.items
 
     def _heading(self) -> str:
-        return f"{len(self.items)} results, release {self.release}, {self.took_ms:.1f} ms"
+        return _summary(count_of(len(self.items), "result"), self)
 
 
 class Prediction(Struct):
@@ -105,11 +111,11 @@ class Predictions(Tabular):
     took_ms: float
     stages: Annotated[list[StageTrace] | UnsetType, Meta(description="with ?trace=true")] = UNSET
 
-    def _entries(self) -> Sequence[Struct]:
-        return self.rows
+    def _rows(self) -> tuple[type[Struct], Sequence[Struct]]:
+        return Prediction, self.rows
 
     def _heading(self) -> str:
-        return f"{len(self.rows)} rows, release {self.release}"
+        return _summary(count_of(len(self.rows), "row"), self)
 
 
 class ItemExplanation(Struct):
@@ -139,11 +145,15 @@ class Explanations(Tabular):
     user: str
     items: list[ItemExplanation]
 
-    def _entries(self) -> Sequence[Struct]:
-        return self.items
+    def _rows(self) -> tuple[type[Struct], Sequence[Struct]]:
+        return ItemExplanation, self.items
 
     def _heading(self) -> str:
         return " ".join(each.sentence for each in self.items)
+
+    def _repr_html_(self) -> str:
+        """For each item its sentence, and the features with the largest contributions."""
+        return "".join(html_table(_strongest(each), each.sentence) for each in self.items)
 
 
 class EventReceipt(Struct):
@@ -161,17 +171,23 @@ class EventReceipts(Tabular):
 
     accepted: list[EventReceipt]
 
-    def _entries(self) -> Sequence[Struct]:
-        return self.accepted
+    def _rows(self) -> tuple[type[Struct], Sequence[Struct]]:
+        return EventReceipt, self.accepted
+
+    def _heading(self) -> str:
+        return f"{count_of(len(self.accepted), 'event')} accepted"
 
 
-class ItemFacts(Struct):
+class ItemFacts(Tabular):
     """An item of the catalogue."""
 
     item: str
     title: str
     deleted: bool
     attributes: dict[str, Any]
+
+    def _rows(self) -> tuple[type[Struct], Sequence[Struct]]:
+        return ItemFacts, [self]
 
 
 class ItemReceipt(Struct):
@@ -207,11 +223,12 @@ class UserHistory(Tabular):
     total: int
     events: list[PastEvent]
 
-    def _entries(self) -> Sequence[Struct]:
-        return self.events
+    def _rows(self) -> tuple[type[Struct], Sequence[Struct]]:
+        return PastEvent, self.events
 
     def _heading(self) -> str:
-        return f"{self.total:,} events of user {self.user}"
+        newest = f", the newest {len(self.events)}" if len(self.events) < self.total else ""
+        return f"{count_of(self.total, 'event')} of user {self.user}{newest}"
 
 
 class ExposureReceipt(Struct):
@@ -231,3 +248,28 @@ class ReleaseState(Struct):
     objectives: list[str]
     sources: list[str]
     facts: dict[str, Any]
+
+
+def _strongest(explanation: ItemExplanation) -> pl.DataFrame:
+    """The features that contribute most, for or against: value, and contribution to the log-odds of each objective."""
+    objectives = explanation.contributions
+    total = {
+        name: sum(abs(parts.get(name, 0.0)) for parts in objectives.values())
+        for name in dict.fromkeys(name for parts in objectives.values() for name in parts)
+    }
+    names = sorted(total, key=lambda name: -total[name])[:MAX_CONTRIBUTIONS]
+    columns = {"value": explanation.features} | {
+        f"contribution.{name}": parts for name, parts in objectives.items()
+    }
+    return pl.DataFrame(
+        [pl.Series("feature", names, pl.String)]
+        + [
+            pl.Series(column, [values.get(name) for name in names], pl.Float64)
+            for column, values in columns.items()
+        ]
+    )
+
+
+def _summary(count: str, answer: Slate | SearchResults | Predictions, notes: Sequence[str] = ()) -> str:
+    degraded = [f"degraded: {note}" for note in answer.degraded]
+    return "; ".join([f"{count}, release {answer.release}, {answer.took_ms:.1f} ms", *notes, *degraded])

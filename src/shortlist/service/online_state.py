@@ -62,12 +62,13 @@ class OnlineState:
             raise UnavailableError("this server has no folder for pictures")
         return Album(self._pictures)
 
-    def moment(self) -> int:
-        """Now, in microseconds: never before an earlier moment, nor before a followed event became available.
+    def moment(self, *, after: int = -1) -> int:
+        """Now, in microseconds: later than ``after``, never before an earlier moment, nor before a followed event
+        became available.
 
         So a clock that steps back stands still here until it has caught up.
         """
-        return self._advance(now())
+        return self._advance(max(now(), after + 1))
 
     def update(self) -> None:
         """Take in items and events that any process accepted since the last call, and deletions."""

@@ -1,1 +1,1 @@
-"""Where a system keeps what it knows: its home folder and the store of events and state."""
+"""The home folder of a system: event store (SQLite or Redis), releases, leases of training runs."""

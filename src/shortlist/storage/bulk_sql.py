@@ -1,5 +1,5 @@
-"""Many rows a statement: each statement gives up the interpreter lock, and a thread busy with an answer may
-keep it for milliseconds before the writer goes on.
+"""Many rows per statement: each statement releases the interpreter lock, and a thread that computes an answer may
+hold it for milliseconds before the writer continues.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ T = TypeVar("T")
 STATEMENT_ROWS = 500
 
 
-def known(db: sqlite3.Connection, query: str, numbers: Sequence[int]) -> set[int]:
-    """Which of ``numbers`` the query finds; it ends with a column's name."""
-    found: set[int] = set()
-    for part in parts(numbers):
+def select_known(db: sqlite3.Connection, query: str, hashes: Sequence[int]) -> set[int]:
+    """Which of ``hashes`` the query selects; it ends with a column's name."""
+    known: set[int] = set()
+    for part in parts(hashes):
         marks = ", ".join("?" * len(part))
-        found.update(key for (key,) in db.execute(f"{query} IN ({marks})", part))
-    return found
+        known.update(key for (key,) in db.execute(f"{query} IN ({marks})", part))
+    return known
 
 
 def insert(
@@ -30,7 +30,7 @@ def insert(
     *,
     otherwise: str = "",
 ) -> None:
-    """Insert ``rows``; ``otherwise``: what becomes of one that is there (``OR IGNORE``)."""
+    """Insert ``rows``; ``otherwise``: the conflict clause, such as ``OR IGNORE``."""
     row = f"({', '.join('?' * len(columns))})"
     for part in parts(rows):
         marks = ", ".join([row] * len(part))

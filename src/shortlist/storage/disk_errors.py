@@ -1,4 +1,4 @@
-"""What errors of the disk mean to a person."""
+"""Errors of the disk as StoreErrors with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all stores share: events of many callers, and exposures that wait, are written by one thread in groups."""
+"""Base of event stores: events of all callers and waiting exposures are written by one thread in groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FLUSH = 0.2  # seconds after which exposures are written even where no event co
 _PENDING = 10_000  # exposures kept in memory at most: about 30 s of a busy worker's answers
 
 
-class GroupedStore(ABC, Generic[P]):
+class GroupCommitStore(ABC, Generic[P]):
     """The writing half of an EventStore. Batches are prepared (``P``) by their callers, written together.
 
     ``apart``: try the batches of a group that failed one by one.
@@ -34,19 +34,11 @@ class GroupedStore(ABC, Generic[P]):
 
     @abstractmethod
     def _write(self, batches: list[P], exposures: list[Exposure]) -> list[list[bool]]:
-        """Make all of it durable; for each event of each batch: is it new?"""
+        """Make all of it durable; for each event of each batch, whether it is new."""
 
     @abstractmethod
     def read_state(self, users: Sequence[str], after: int) -> StoreState:
         """See EventStore."""
-
-    def recent(self, user: str, after: int) -> list[AcceptedEvent]:
-        """See EventStore."""
-        return self.read_state([user], after).events[0]
-
-    def forgotten(self, user: str) -> int:
-        """See EventStore."""
-        return self.read_state([user], 0).forgotten[0]
 
     def deletion_count(self) -> int:
         """See EventStore."""

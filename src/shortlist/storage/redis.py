@@ -14,7 +14,7 @@ import polars as pl
 from shortlist.base.errors import MissingExtraError, StoreError
 from shortlist.storage import redis_scripts
 from shortlist.storage.frames import exposure_frame
-from shortlist.storage.group_commit_store import GroupedStore
+from shortlist.storage.group_commit_store import GroupCommitStore
 from shortlist.storage.hashing import hash64
 from shortlist.storage.runs import Run, by_user, events_after, frame
 from shortlist.storage.store import AcceptedEvent, AddedItem, Exposure, StoreState
@@ -29,10 +29,10 @@ except ImportError as error:
 FORMAT = 3  # of the keys in redis_scripts.py; raised when they change
 
 _BUCKETS = 1 << 17  # of ids: Redis packs sets of up to 512 numbers, so up to 67 million ids take 8 bytes each
-_PAGE = 5_000  # entries of one reply
-_SCRIPT = 1_000  # events of one script: others wait meanwhile, about 10 ms
-_ANSWER = 5.0  # seconds for an answer
-_CONNECT = 2.0  # seconds for a connection
+_PAGE_ENTRIES = 5_000  # of one reply
+_SCRIPT_EVENTS = 1_000  # of one script, about 10 ms in which other clients wait
+_REPLY_TIMEOUT = 5.0  # seconds
+_CONNECT_TIMEOUT = 2.0  # seconds
 
 
 class _Prepared(NamedTuple):
@@ -42,12 +42,12 @@ class _Prepared(NamedTuple):
     arguments: list[bytes | str]
 
 
-class RedisStore(GroupedStore[_Prepared]):
+class RedisStore(GroupCommitStore[_Prepared]):
     """An EventStore in the Redis server at ``address``, for the system ``name``.
 
     The server must have ``appendonly yes``, ``appendfsync always`` and no eviction, else StoreError says so.
-    While it is gone every call raises StoreError: a batch that was under way may have been accepted or not,
-    and may be sent again. When it is back the next call reaches it. Numbers go on above ``above``.
+    While it cannot be reached every call raises StoreError: a batch that was in flight may have been accepted or
+    not, and may be sent again. The next call after that reconnects. Sequences start above ``above``.
     """
 
     def __init__(self, address: str, name: str, *, above: int = 0) -> None:
@@ -55,8 +55,8 @@ class RedisStore(GroupedStore[_Prepared]):
         try:
             self._redis: Any = Redis.from_url(  # its types allow for text answers, which it does not give
                 address,
-                socket_timeout=_ANSWER,
-                socket_connect_timeout=_CONNECT,
+                socket_timeout=_REPLY_TIMEOUT,
+                socket_connect_timeout=_CONNECT_TIMEOUT,
                 retry=Retry(NoBackoff(), 0),  # a script that ran twice would call its events old
             )
         except ValueError as error:
@@ -114,7 +114,7 @@ class RedisStore(GroupedStore[_Prepared]):
     def trim(self, upto: int) -> None:
         """See EventStore."""
         with self._translated():
-            while upto > 0 and self._run(redis_scripts.TRIM, upto, _SCRIPT):
+            while upto > 0 and self._run(redis_scripts.TRIM, upto, _SCRIPT_EVENTS):
                 pass
 
     def forget(self, user: str) -> None:
@@ -165,12 +165,12 @@ class RedisStore(GroupedStore[_Prepared]):
         arguments: list[bytes | str] = []
         for user, run in by_user(events):
             ids = [hash64(event.event_id) for event in run]
-            told = [_encode(event) for event in run]
+            encoded = [_encode(event) for event in run]
             arguments += [
                 user.encode(),
                 " ".join([f"{id_ % _BUCKETS} {id_}" for id_ in ids]),
-                " ".join([str(len(each)) for each in told]),
-                b"".join(told),
+                " ".join([str(len(each)) for each in encoded]),
+                b"".join(encoded),
             ]
         return _Prepared(len(events), arguments)
 
@@ -210,7 +210,7 @@ class RedisStore(GroupedStore[_Prepared]):
     def _pages(self, stream: str, first: str, last: str) -> Iterator[list[tuple[bytes, dict[bytes, bytes]]]]:
         while True:
             with self._translated():
-                entries = self._redis.xrange(self._prefix + stream, first, last, count=_PAGE)
+                entries = self._redis.xrange(self._prefix + stream, first, last, count=_PAGE_ENTRIES)
             if not entries:
                 return
             yield entries
@@ -281,11 +281,11 @@ def _code(error: Exception) -> str:
 
 
 def _grouped(batches: list[_Prepared]) -> Iterator[list[_Prepared]]:
-    """Whole batches, in their order, together up to ``_SCRIPT`` events: one script each."""
+    """Whole batches, in their order, together up to ``_SCRIPT_EVENTS`` events: one script each."""
     group: list[_Prepared] = []
     events = 0
     for batch in batches:
-        if group and events + batch.events > _SCRIPT:
+        if group and events + batch.events > _SCRIPT_EVENTS:
             yield group
             group, events = [], 0
         group.append(batch)

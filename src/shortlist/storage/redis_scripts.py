@@ -1,17 +1,18 @@
-"""What Redis does in one step, in its own language: each script happens whole or not at all.
+"""Lua scripts of the Redis store: each one is atomic.
 
 Keys begin with the prefix in KEYS[1]::
 
-    sequence, available   the newest number and stamp
-    ids:BUCKET            numbers of ids, in sets small enough for Redis to pack (8 bytes an id)
+    sequence, available   the newest sequence and stamp
+    ids:BUCKET            hashes of ids, in sets small enough for Redis to pack (8 bytes an id)
     events                stream: SEQUENCE-0 -> user, available, event
-    user:USER             list: "SEQUENCE event", in order; what they did in a row is one entry, under its last
-    forgotten             number of the user -> "SEQUENCE moment"
+    user:USER             list: "SEQUENCE event", in order; a run is one entry, under its last sequence
+    forgotten             hash of the user -> "SEQUENCE moment"
     exposures             stream: shown
     deleted, change       set of items, and how often it changed
-    format                of all this
+    arrivals              list: JSON of [item, attributes], as items were added
+    format                of these keys
 
-Numbers stay below 2 to the power of 53, where the language counts exactly.
+Numbers stay below 2 to the power of 53, up to which Lua is exact.
 """
 
 _NOW = """
@@ -23,7 +24,7 @@ local sequence = tonumber(redis.call('GET', p .. 'sequence') or '0')
 """
 
 # ARGV: for each run its user, its ids ("BUCKET NUMBER BUCKET NUMBER ..."), the lengths of its events in bytes
-# ("90 91 ..."), and its events one after the other. Returns a 1 or a 0 for each event: is it new?
+# ("90 91 ..."), and its events one after the other. Returns a 1 for each event that is new, else a 0.
 ACCEPT = (
     _NOW
     + """
@@ -68,10 +69,10 @@ return table.concat(answers)
 """
 )
 
-# ARGV: a sequence that numbers begin above.
+# ARGV: a sequence above which the next ones start.
 RAISE = _NOW + "if sequence < tonumber(ARGV[1]) then redis.call('SET', p .. 'sequence', ARGV[1]) end"
 
-# ARGV: upto, and how many at most. Returns how many went.
+# ARGV: upto, and how many at most. Returns how many were dropped.
 TRIM = """
 local p = KEYS[1]
 local entries = redis.call('XRANGE', p .. 'events', '-', ARGV[1] .. '-0', 'COUNT', ARGV[2])
@@ -89,7 +90,7 @@ for _, entry in ipairs(entries) do redis.call('XDEL', p .. 'events', entry[1]) e
 return #entries
 """
 
-# ARGV: user, and the user's number.
+# ARGV: user, and the hash of the user.
 FORGET = (
     _NOW
     + """
@@ -103,7 +104,7 @@ redis.call('HSET', p .. 'forgotten', ARGV[2], text(sequence + 1) .. ' ' .. text(
 """
 )
 
-# ARGV: for each exposure its user's number (or nothing), moment, exposure.
+# ARGV: for each exposure the hash of its user (or nothing), moment, exposure.
 EXPOSE = """
 local p = KEYS[1]
 for i = 1, #ARGV, 3 do

@@ -1,6 +1,6 @@
-"""Runs: what one user did in a row, as a store keeps it, in one piece with the number and stamp of its last event.
+"""Runs: consecutive events of one user, stored as one record with the sequence and stamp of the last.
 
-The events before the last have the numbers and stamps before these, one less for each.
+Sequences and stamps of the events before it are lower by one each.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from shortlist.storage.store import AcceptedEvent
 
 
 class Run(NamedTuple):
-    """Some events of one user."""
+    """Consecutive events of one user."""
 
     sequence: int  # of the last
     available: int  # of the last
-    events: bytes
+    events: bytes  # msgpack array
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -31,7 +31,7 @@ decode = msgspec.msgpack.Decoder(list[AcceptedEvent]).decode
 
 
 def events_after(after: int, sequence: int, events: bytes) -> list[AcceptedEvent]:
-    """Those of the run that ends with ``sequence`` whose own number is above ``after``."""
+    """Those of the run that ends with ``sequence`` whose own sequence is above ``after``."""
     decoded = decode(events)
     first = after - sequence + len(decoded)
     return decoded[first:] if first > 0 else decoded
@@ -43,11 +43,11 @@ def by_user(events: Iterable[AcceptedEvent]) -> Iterator[tuple[str, list[Accepte
 
 
 def frame(runs: Iterable[Run], after: int, upto: int) -> pl.DataFrame:
-    """The events with ``after`` < number <= ``upto``: columns EVENTS and AVAILABLE_AT."""
+    """The events with ``after`` < sequence <= ``upto``: columns EVENTS and AVAILABLE_AT."""
     rows = []
     for sequence, available, events in runs:
-        those = decode(events)
-        for place, event in enumerate(those, 1 - len(those)):
+        run = decode(events)
+        for place, event in enumerate(run, 1 - len(run)):
             if after < sequence + place <= upto:
                 rows.append((*event[:-1], to_text(event.context), available + place))
     return pl.DataFrame(rows, schema=EVENT_FRAME, orient="row")

@@ -15,19 +15,19 @@ from typing import Any
 
 import polars as pl
 
-from shortlist.storage.bulk_sql import STATEMENT_ROWS, insert, known, parts
-from shortlist.storage.event_ids import KnownIds
+from shortlist.storage.bulk_sql import STATEMENT_ROWS, insert, parts, select_known
+from shortlist.storage.event_ids import AcceptedIds
 from shortlist.storage.frames import exposure_frame
-from shortlist.storage.group_commit_store import GroupedStore
+from shortlist.storage.group_commit_store import GroupCommitStore
 from shortlist.storage.hashing import hash64
 from shortlist.storage.runs import Run, by_user, encode, events_after, frame
 from shortlist.storage.sqlite_schema import connect, prepare, transaction, translated
 from shortlist.storage.store import AcceptedEvent, AddedItem, Exposure, StoreState
 
 _BATCH = 100_000  # rows of one frame of a scan, about
-_TRIM = 10_000  # runs that one transaction lets go of
+_TRIM = 10_000  # runs that one transaction deletes
 
-_Prepared = list[tuple[int, AcceptedEvent]]  # each with the number of its id
+_Prepared = list[tuple[int, AcceptedEvent]]  # each with the hash of its id
 
 _RUN = ", ".join(Run._fields)
 _EXPOSURES = ", ".join(Exposure._fields)
@@ -35,11 +35,11 @@ _IN_ORDER = " ORDER BY sequence"
 _AT = attrgetter("at")
 
 
-class SqliteStore(GroupedStore[_Prepared]):
+class SqliteStore(GroupCommitStore[_Prepared]):
     """An EventStore in the SQLite file at ``path``, made where it is absent.
 
     Write-ahead log, ``synchronous=FULL``, one writing thread per process with group commit, one reading
-    connection per thread. Numbers go on above ``above``, for a file that replaces a lost one. Raises
+    connection per thread. Sequences start above ``above``, for a file that replaces a lost one. Raises
     StoreError: disk full, no permission, damaged file, newer format.
     """
 
@@ -49,7 +49,7 @@ class SqliteStore(GroupedStore[_Prepared]):
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._writer = self._connect()
-        self._known = KnownIds()
+        self._ids = AcceptedIds()
         if self.sequence() < above:
             with self._change() as db:
                 db.execute("UPDATE counter SET sequence = MAX(sequence, ?)", (above,))
@@ -57,11 +57,11 @@ class SqliteStore(GroupedStore[_Prepared]):
 
     def read_state(self, users: Sequence[str], after: int) -> StoreState:
         """See EventStore. One statement for up to 500 users; several run in one read transaction."""
-        numbers = {user: hash64(user) for user in users}
+        hashes = {user: hash64(user) for user in users}
         events: dict[str, list[AcceptedEvent]] = {user: [] for user in users}
         forgotten: dict[int, int] = {}
         deletions = 0
-        for kind, key, sequence, run in self._state_rows(numbers, after):
+        for kind, key, sequence, run in self._state_rows(hashes, after):
             if kind == _RUN_ROW:
                 events[key] += events_after(after, sequence, run)
             elif kind == _FORGOTTEN_ROW:
@@ -70,14 +70,14 @@ class SqliteStore(GroupedStore[_Prepared]):
                 deletions = sequence or 0
         return StoreState(
             [sorted(events[user], key=_AT) for user in users],
-            [forgotten.get(numbers[user], 0) for user in users],
+            [forgotten.get(hashes[user], 0) for user in users],
             deletions,
         )
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
         """See EventStore."""
         upto, done = self.sequence() if upto is None else upto, after
-        while done < upto:  # in pages: no transaction stays open between them, so the log can be checkpointed
+        while done < upto:  # in pages: between them no transaction keeps the log from being checkpointed
             first = self._number("SELECT MIN(sequence) FROM events WHERE sequence > ?", (done,))
             if not first:
                 return
@@ -85,18 +85,18 @@ class SqliteStore(GroupedStore[_Prepared]):
             runs = self._read(
                 f"SELECT {_RUN} FROM events WHERE sequence BETWEEN ? AND ?{_IN_ORDER}", (first, done)
             )
-            found = frame(map(Run._make, runs), after, upto)
-            if len(found):
-                yield found
+            events = frame(map(Run._make, runs), after, upto)
+            if len(events):
+                yield events
 
     def sequence(self) -> int:
         """See EventStore."""
         return self._number("SELECT sequence FROM counter")
 
     def trim(self, upto: int) -> None:
-        """See EventStore. What one user did in a row stays as long as any of it is above ``upto``."""
+        """See EventStore. A run stays as long as any of its events is above ``upto``."""
         while self._number("SELECT EXISTS (SELECT 1 FROM events WHERE sequence <= ?)", (upto,)):
-            with self._change() as db:  # a part at a time, so that nobody waits long
+            with self._change() as db:  # in parts, so that no writer waits long
                 db.execute(
                     "DELETE FROM events WHERE sequence IN "
                     "(SELECT sequence FROM events WHERE sequence <= ? ORDER BY sequence LIMIT ?)",
@@ -175,18 +175,18 @@ class SqliteStore(GroupedStore[_Prepared]):
         with translated(self.path):
             return list(db.execute(query, parameters))
 
-    def _state_rows(self, numbers: dict[str, int], after: int) -> list[tuple[Any, ...]]:
+    def _state_rows(self, hashes: dict[str, int], after: int) -> list[tuple[Any, ...]]:
         """Rows of ``_state_query``, the runs of each user in order of sequence, all of one moment."""
-        if len(numbers) <= STATEMENT_ROWS:
-            return self._read(_state_query(len(numbers)), (*numbers.values(), *numbers, after))
+        if len(hashes) <= STATEMENT_ROWS:
+            return self._read(_state_query(len(hashes)), (*hashes.values(), *hashes, after))
         db = self._reader()
         with translated(self.path):
             db.execute("BEGIN")
             try:
                 rows: list[tuple[Any, ...]] = []
-                for page in parts(list(numbers.items())):
-                    users, codes = zip(*page, strict=True)
-                    rows += db.execute(_state_query(len(page)), (*codes, *users, after))
+                for page in parts(list(hashes.items())):
+                    users, of_users = zip(*page, strict=True)
+                    rows += db.execute(_state_query(len(page)), (*of_users, *users, after))
                 return rows
             finally:
                 db.execute("ROLLBACK")
@@ -215,10 +215,10 @@ class SqliteStore(GroupedStore[_Prepared]):
     def _write(self, batches: list[_Prepared], exposures: list[Exposure]) -> list[list[bool]]:
         try:
             with translated(self.path), transaction(self._writer):
-                answers = _insert_events(self._writer, self._known, batches)
+                answers = _insert_events(self._writer, self._ids, batches)
                 _insert_exposures(self._writer, exposures)
         except BaseException:
-            self._known = KnownIds()
+            self._ids = AcceptedIds()
             raise
         return answers
 
@@ -230,7 +230,7 @@ _DELETIONS_ROW, _FORGOTTEN_ROW, _RUN_ROW = range(3)
 def _state_query(users: int) -> str:
     """The count of deletions, and what is kept of ``users`` users: rows (kind, key, sequence, events).
 
-    Parameters: the users' numbers, the users, and the sequence above which events are wanted.
+    Parameters: the users' hashes, the users, and the sequence above which events are wanted.
     """
     marks = ", ".join("?" * users)
     return (
@@ -245,35 +245,35 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-def _insert_events(db: sqlite3.Connection, known: KnownIds, batches: list[_Prepared]) -> list[list[bool]]:
-    """Insert what is new; for each event of each batch: is it new?"""
-    seen = known.among(db, [id_ for batch in batches for id_, _ in batch])
+def _insert_events(db: sqlite3.Connection, ids: AcceptedIds, batches: list[_Prepared]) -> list[list[bool]]:
+    """Insert the new events; for each event of each batch, whether it is new."""
+    known = ids.intersection(db, [id_ for batch in batches for id_, _ in batch])
     fresh: dict[int, AcceptedEvent] = {}
     answers: list[list[bool]] = []
     for batch in batches:
         answers.append([])
         for id_, event in batch:
-            answers[-1].append(id_ not in seen)
-            if id_ not in seen:
-                seen.add(id_)
+            answers[-1].append(id_ not in known)
+            if id_ not in known:
+                known.add(id_)
                 fresh[id_] = event
     if fresh:
         sequence, available = db.execute("SELECT sequence, available FROM counter").fetchone()
-        ahead = max(available - sequence, now() - sequence - len(fresh))  # of the stamps to the numbers
+        ahead = max(available - sequence, now() - sequence - len(fresh))  # of the stamps to the sequences
         runs = []
         for user, events in by_user(fresh.values()):
             sequence += len(events)
             runs.append((sequence, user, sequence + ahead, encode(events)))
         insert(db, "events", ("sequence", "user", "available", "events"), runs)
-        known.add(db, sequence, list(fresh))
+        ids.add(db, sequence, list(fresh))
         db.execute("UPDATE counter SET sequence = ?, available = ?", (sequence, sequence + ahead))
     return answers
 
 
 def _insert_exposures(db: sqlite3.Connection, exposures: list[Exposure]) -> None:
-    """All but those of users who were forgotten while their exposures waited."""
+    """Insert all but those of users who were forgotten while the exposures waited."""
     users = {each.user: hash64(each.user) for each in exposures if each.user is not None}
-    gone = known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
+    gone = select_known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
     if gone:
         since = dict(db.execute("SELECT user, at FROM forgotten"))
         exposures = [

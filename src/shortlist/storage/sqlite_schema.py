@@ -1,4 +1,4 @@
-"""The SQLite file: its tables, how it is opened, and what its errors mean to a person."""
+"""The SQLite file: its tables, migrations and connections, and its errors with advice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMAT = 5  # of the tables below (pragma user_version); raised when they change
 
 _EVENTS = """
 CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY,  -- of the last event of a run: what one user did in a row
+    sequence INTEGER PRIMARY KEY,  -- of the last event of a run of one user
     user TEXT NOT NULL,
     available INTEGER NOT NULL,  -- of the last event
     events BLOB NOT NULL  -- as runs.py writes them
@@ -41,7 +41,7 @@ CREATE TABLE ids (
     number INTEGER PRIMARY KEY  -- of every event_id that was ever accepted, but for new_ids
 ) STRICT;
 CREATE TABLE forgotten (
-    user INTEGER PRIMARY KEY,  -- a number: the key itself is forgotten
+    user INTEGER PRIMARY KEY,  -- hash; the key itself is deleted
     sequence INTEGER NOT NULL,
     at INTEGER NOT NULL
 ) STRICT;
@@ -51,7 +51,7 @@ _REST = """
 CREATE TABLE deletions (
     item TEXT PRIMARY KEY,
     deleted INTEGER NOT NULL,
-    change INTEGER NOT NULL UNIQUE  -- the store's count of deletions and restorations at this one
+    change INTEGER NOT NULL UNIQUE  -- how many deletions and restorations there were, up to this one
 ) STRICT;
 CREATE TABLE exposures (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,7 +75,7 @@ CREATE TABLE arrivals (
 # Ids and users land on random pages, and a page that changes often is written to the file once a checkpoint:
 # measured with 400 events a transaction, 16 us an event instead of 21 at SQLite's own 1,000.
 _CHECKPOINT = 10_000  # pages, 40 MB
-_WAIT = 30.0  # seconds for another process's transaction
+_LOCK_TIMEOUT = 30.0  # seconds for another process's transaction
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -83,7 +83,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     It may be used by another thread than the one that made it, but only by one at a time.
     """
-    db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=_LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
     db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
     return db
@@ -92,7 +92,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def prepare(path: Path) -> None:
     """Make the tables where there are none, or bring an older format up to date.
 
-    Refuses a file of a newer format or of somebody else.
+    Raises StoreError where the file has a newer format or is another application's.
     """
     with translated(path):
         db = connect(path)
@@ -126,9 +126,9 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
 
 
 def _from_older(db: sqlite3.Connection, found: int) -> None:
-    """Before format 5 no item came to a server, before 4 each event was a row, before 3 none had a context.
+    """Before format 5 items could not be added, before 4 each event was a row, before 3 none had a context.
 
-    Format 1 had no ids apart from the events, and did not note when it accepted one: when it happened, then.
+    Format 1 kept ids only with their events, and no time of acceptance: the time of the event stands for it.
     """
     _run(db, _ARRIVALS)
     if found == 4:
@@ -144,10 +144,10 @@ def _from_older(db: sqlite3.Connection, found: int) -> None:
     else:
         db.execute("ALTER TABLE counter ADD COLUMN merged INTEGER NOT NULL DEFAULT 0")
     available, context = "at" if found == 1 else "available", "context" if found == 3 else "NULL"
-    for sequence, stamp, *row, said in db.execute(
+    for sequence, stamp, *row, context_text in db.execute(
         f"SELECT sequence, {available}, event_id, event, user, item, at, value, {context} FROM older"
     ):
-        event = AcceptedEvent._make([*row, from_text(said) or None])
+        event = AcceptedEvent._make([*row, from_text(context_text) or None])
         db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (sequence, event.user, stamp, encode([event])))
     db.execute("DROP TABLE older")
 
@@ -171,7 +171,7 @@ _ADVICE = {
     "SQLITE_CANTOPEN": "it cannot be opened or made: check that its folder exists and may be written",
     "SQLITE_NOTADB": "it is damaged or no SQLite file: move it away, or restore it from a copy",
     "SQLITE_CORRUPT": "it is damaged: restore it from a copy, or save what `sqlite3 FILE .recover` gives",
-    "SQLITE_BUSY": f"another process held it for over {_WAIT:.0f} s: is a tool keeping a transaction open?",
+    "SQLITE_BUSY": f"another process held it for over {_LOCK_TIMEOUT:.0f} s: is a tool keeping a transaction open?",
     "SQLITE_IOERR": "the disk did not read or write: check it and its free space",
 }
 

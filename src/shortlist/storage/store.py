@@ -1,4 +1,4 @@
-"""What a store of accepted events promises, whatever keeps it: a SQLite file, or a server of many nodes."""
+"""The contract of event stores: a SQLite file of one host, or a server shared by many nodes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 
 class AcceptedEvent(NamedTuple):
-    """One event as a server accepts it, its fields in the order of ``columns.EVENTS``."""
+    """An event as a server accepts it, fields in the order of ``columns.EVENTS``."""
 
     event_id: str
     event: str
@@ -18,70 +18,64 @@ class AcceptedEvent(NamedTuple):
     item: str
     at: int  # microseconds since the epoch
     value: float | None = None
-    context: Mapping[str, str] | None = None  # name -> word, kept as one JSON text
+    context: Mapping[str, str] | None = None  # name -> value, kept as one JSON text
 
 
 class Exposure(NamedTuple):
-    """What one answer showed."""
+    """The slate of one answer."""
 
     request: str
     release: int
     kind: str  # recommend, similar or rank
-    user: str | None  # nobody asked: similar items
+    user: str | None  # None: similar items
     at: int  # microseconds since the epoch
     items: tuple[str, ...]  # in slate order
 
 
 class AddedItem(NamedTuple):
-    """An item that came to a server, after the catalogue was read."""
+    """An item added through a server, beyond the catalogue."""
 
-    number: int  # grows with every arrival
+    number: int  # grows with every item added
     item: str
     attributes: str  # JSON
 
 
 class StoreState(NamedTuple):
-    """What a request needs of the store, all of one moment."""
+    """What a request needs of the store, as of one moment."""
 
-    events: list[list[AcceptedEvent]]  # of each user, as ``EventStore.recent`` gives them
-    forgotten: list[int]  # of each user, as ``EventStore.forgotten`` gives it
+    events: list[list[AcceptedEvent]]  # of each user, ordered by (at, sequence)
+    forgotten: list[int]  # of each user: releases with a lower watermark must not be used; 0: never forgotten
     deletions: int  # as ``EventStore.deletion_count`` gives it
 
 
 class EventStore(Protocol):
     """Accepted events, deleted items and exposures of one system, shared by all its server processes.
 
-    Every event gets a sequence number. Numbers only grow, and who sees a number sees all below it, so "the
-    log up to a number" means the same to everybody: a release carries one as its watermark.
-    Every event is stamped when it is accepted (``columns.AVAILABLE_AT``); the stamps grow with the numbers, each
-    event has its own, also when the clock stands still or steps back. Every method may raise StoreError.
+    Every event gets a sequence number. Sequences only grow, and a reader that sees one sees all below it, so "the
+    log up to a sequence" is well defined: a release carries one as its watermark.
+    Every event is stamped when it is accepted (``columns.AVAILABLE_AT``); stamps are strictly increasing in the
+    sequence, also when the clock stands still or steps back. Every method may raise StoreError.
 
-    The store keeps events until ``trim`` says that they lie in the log and no release needs them here; it
-    remembers their ids for ever.
+    Events stay until ``trim``, once they are in the log and no release needs them here; their ids are remembered
+    for ever.
     """
 
-    exposures_dropped: int  # exposures that this process could not keep
+    exposures_dropped: int  # of this process, by overload or failure
 
     def submit(self, events: Sequence[AcceptedEvent]) -> Future[list[bool]]:
         """Accept ``events``: all of them are durable, or none is, when the future has its result.
 
-        The result says of each event whether it is new (True) or its ``event_id`` was seen before (False);
-        an event seen before changes nothing.
+        The result is, for each event, whether it is new; one whose ``event_id`` was accepted before is ignored.
         """
 
     def accept(self, events: Sequence[AcceptedEvent]) -> list[bool]:
         """``submit`` and wait."""
 
     def read_state(self, users: Sequence[str], after: int) -> StoreState:
-        """Everything that a request of ``users`` needs, in one question to the store and from one moment.
+        """All that a request for ``users`` needs, in one round trip: recent events, forgetting, deletions.
 
-        ``after``: a sequence; events up to it are left out. With no users it answers ``deletion_count`` alone.
-        """
-
-    def recent(self, user: str, after: int) -> list[AcceptedEvent]:
-        """The events of ``user`` with a sequence above ``after``, ordered by (at, sequence).
-
-        Sees every event that any process had accepted before the call, and was not trimmed.
+        Events have a sequence above ``after``, and are all that any process had accepted before the call and were
+        not trimmed. Without users only the count of deletions is read.
         """
 
     def scan(self, after: int = 0, upto: int | None = None) -> Iterator[pl.DataFrame]:
@@ -91,32 +85,29 @@ class EventStore(Protocol):
         """
 
     def sequence(self) -> int:
-        """The newest sequence, whether its event is still here or not; 0 before the first."""
+        """The newest sequence, whether or not its event is still here; 0 before the first."""
 
     def trim(self, upto: int) -> None:
-        """Let go of the events up to ``upto``. Their ids are remembered: sent again, they change nothing."""
+        """Drop the events up to ``upto``. Their ids are remembered: sent again, they are ignored."""
 
     def forget(self, user: str) -> None:
         """Delete every event and exposure of ``user``. Durable.
 
-        The ids of their events are remembered as numbers, so that one that is sent again does not come back.
-        What they do from now on counts as anybody's.
+        The ids of the events are remembered as hashes, so that none comes back when it is sent again. Later events
+        of the user are accepted like any others.
         """
 
-    def forgotten(self, user: str) -> int:
-        """A sequence: what was learned of ``user`` with a lower watermark must not be used. 0: never forgotten."""
-
     def add_item(self, item: str, attributes: str) -> int:
-        """Keep an item with its attributes (JSON) for every server and every training; its number. Durable.
+        """Add an item with its attributes (JSON) for every server and every training; its number. Durable.
 
-        One that came before is kept again: the newest counts.
+        An item that was added before is added again: the newest counts.
         """
 
     def added_items(self, after: int = 0) -> list[AddedItem]:
-        """What ``add_item`` kept with a number above ``after``, in order."""
+        """The items added with a number above ``after``, in order."""
 
     def delete_item(self, item: str) -> None:
-        """Take ``item`` (known to a catalogue or not) out of every slate until it is restored. Durable."""
+        """Keep ``item``, whether or not it is in a catalogue, out of every slate until it is restored. Durable."""
 
     def restore_item(self, item: str) -> None:
         """Undo ``delete_item``. Durable."""
@@ -125,13 +116,13 @@ class EventStore(Protocol):
         """The items that are deleted now."""
 
     def deletion_count(self) -> int:
-        """A number that grows with every change of ``deleted_items``: cheap enough to ask before each answer."""
+        """A number that grows with every change of ``deleted_items``; cheap enough to be read for each request."""
 
     def expose(self, exposure: Exposure) -> None:
-        """Note what an answer showed; never blocks, written with the next commit.
+        """Log what an answer showed; never blocks, written with the next commit.
 
-        A process that dies loses the exposures of its last moments; one that gets more than it can write
-        drops the newest and counts them in ``exposures_dropped``.
+        A process that dies loses the exposures of its last moments; under overload the newest are dropped and
+        counted in ``exposures_dropped``.
         """
 
     def exposures(self) -> Iterator[pl.DataFrame]:
@@ -144,4 +135,4 @@ class EventStore(Protocol):
         """Delete the exposures of answers before the moment ``before`` (microseconds)."""
 
     def close(self) -> None:
-        """Write what is pending and let go of the store."""
+        """Write what is pending and close the store."""

@@ -17,7 +17,7 @@ from shortlist.system.features import Automatic, Definition, attribute_problems
 
 @dataclass(frozen=True, kw_only=True)
 class Requirements:
-    """What the system must bear; what it runs on is never part of this."""
+    """Load and latency that the system must meet; the machine it runs on is never part of this."""
 
     daily_active_users: int = 10_000
     requests_per_user: float = 10.0  # a day
@@ -25,7 +25,7 @@ class Requirements:
     latency_ms: float = 100.0  # p99 of a request
     freshness: str = "1d"  # how old the newest release may be
     slate: int = 20  # items in a slate
-    interpretable: bool = False  # only rankers whose every decision can be read off
+    interpretable: bool = False  # only rankers whose every prediction can be traced by hand
 
     def __post_init__(self) -> None:
         problems = [
@@ -62,7 +62,7 @@ class System:
 
     @property
     def contexts(self) -> tuple[str, ...]:
-        """What events and requests may say besides who did what, in the order of declaration."""
+        """Names of the contexts of events and requests, in the order of declaration."""
         return tuple(dict.fromkeys(name for event in self.events for name in event.context))
 
     def _problems(self) -> Iterable[str]:
@@ -79,7 +79,7 @@ class System:
                 if not isinstance(part, kind):
                     yield f"{what} holds {part!r}, which is no {kind.__name__}"
         yield from self._without_sources() if not self.sources else self._with_sources()
-        yield from self._strange_objectives()
+        yield from self._check_objectives()
         definitions = [each for each in self.features if isinstance(each, Definition)]
         for definition in definitions:
             yield from definition.problems(self)
@@ -88,10 +88,10 @@ class System:
         if any(o.weight < 0 for o in self.objectives):
             yield "an objective's weight must not be below 0"
         for what in ("events", "objectives"):
-            yield from _twice(what, [part.name for part in getattr(self, what)])
-        yield from _twice("features", [name for each in definitions for name in each.column_names])
+            yield from _duplicates(what, [part.name for part in getattr(self, what)])
+        yield from _duplicates("features", [name for each in definitions for name in each.column_names])
         parts: list[Component] = [*self.sources, *self.rankers, *self.filters, *self.order]
-        yield from _twice("components", [part.name for part in parts if isinstance(part, Component)])
+        yield from _duplicates("components", [part.name for part in parts if isinstance(part, Component)])
 
     def _without_sources(self) -> Iterable[str]:
         """A system that predicts needs rankers and labels for given items, and makes no slates."""
@@ -118,7 +118,7 @@ class System:
                     "sources; to recommend or search, use Objective or Match"
                 )
 
-    def _strange_objectives(self) -> Iterable[str]:
+    def _check_objectives(self) -> Iterable[str]:
         if self.events and self.user is None:
             yield "events are of users: name the user's key, for example user=Entity('user_id')"
         if not self.objectives and (self.events or self.rankers):
@@ -149,7 +149,7 @@ class System:
                 yield f"{what} reads 'value', but event {event.name!r} has no value column"
 
 
-def _twice(what: str, names: list[str]) -> Iterable[str]:
+def _duplicates(what: str, names: list[str]) -> Iterable[str]:
     for name, count in Counter(names).items():
         if count > 1:
             yield f"{what}: the name {name!r} is used {count} times; give each its own with name=..."

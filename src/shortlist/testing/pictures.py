@@ -21,7 +21,7 @@ import numpy as np
 from shortlist.base.errors import PictureReason
 from shortlist.base.optional import require
 from shortlist.base.types import Picture
-from shortlist.vision.images.header import BYTES, SMALLEST
+from shortlist.vision.images.header import MAX_BYTES, MIN_SIDE
 
 KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 Hostile = tuple[str, bytes, PictureReason]
@@ -115,7 +115,7 @@ def _damaged(rng: np.random.Generator) -> Iterator[Hostile]:
 
 def _small(rng: np.random.Generator) -> Iterator[Hostile]:
     for kind in KINDS:
-        for width, height in [(1, 1), (2, 1000), (1000, 1), (SMALLEST - 1, SMALLEST), (3, 3)]:
+        for width, height in [(1, 1), (2, 1000), (1000, 1), (MIN_SIDE - 1, MIN_SIDE), (3, 3)]:
             shown = picture(int(rng.integers(1000)), width, height)
             yield f"{kind} of {width}×{height}", saved(shown, kind), "too small"
 
@@ -166,7 +166,7 @@ def _bombs(rng: np.random.Generator) -> Iterator[Hostile]:
         yield f"JPEG of {count} scans", jpeg[:-2] + last * count + jpeg[-2:], "too many scans"
     hidden = b"\xff\xfe\0\x04\xff\xd9" + last * 100  # after a comment that looks like the end
     yield "JPEG of hidden scans", jpeg[:-2] + hidden + jpeg[-2:], "too many scans"
-    yield "JPEG of too many bytes", jpeg + bytes(BYTES), "too many bytes"
+    yield "JPEG of too many bytes", jpeg + bytes(MAX_BYTES), "too many bytes"
 
 
 def odd() -> Iterator[tuple[str, bytes]]:

@@ -70,7 +70,7 @@ class StoreContract:
         assert store.accept([event("a"), event("b"), event("a")]) == [True, True, False]
         assert store.accept([event("b", item="other"), event("c")]) == [False, True]
         assert ids(store.scan()) == ["a", "b", "c"]
-        assert store.recent("anna", 0)[1].item == "film"
+        assert store.read_state(["anna"], 0).events[0][1].item == "film"
 
     def test_accepting_nothing_is_fine(self, open_store: Open) -> None:
         store = open_store()
@@ -78,20 +78,20 @@ class StoreContract:
         assert store.sequence() == 0
         assert list(store.scan()) == []
 
-    def test_recent_is_one_users_events_by_time_then_arrival(self, open_store: Open) -> None:
+    def test_a_users_events_are_ordered_by_time_then_arrival(self, open_store: Open) -> None:
         store = open_store()
         store.accept([event("late", at=9), event("early", at=1), event("other", user="bert", at=0)])
         store.accept([event("tie", at=9, value=2.5)])
-        assert [e.event_id for e in store.recent("anna", 0)] == ["early", "late", "tie"]
-        assert store.recent("anna", 0)[-1] == event("tie", at=9, value=2.5)
-        assert store.recent("nobody", 0) == []
+        assert [e.event_id for e in store.read_state(["anna"], 0).events[0]] == ["early", "late", "tie"]
+        assert store.read_state(["anna"], 0).events[0][-1] == event("tie", at=9, value=2.5)
+        assert store.read_state(["nobody"], 0).events[0] == []
 
-    def test_recent_starts_after_a_sequence(self, open_store: Open) -> None:
+    def test_a_users_events_start_after_a_sequence(self, open_store: Open) -> None:
         store = open_store()
         store.accept([event("a")])
         watermark = store.sequence()
         store.accept([event("b"), event("c")])
-        assert [e.event_id for e in store.recent("anna", watermark)] == ["b", "c"]
+        assert [e.event_id for e in store.read_state(["anna"], watermark).events[0]] == ["b", "c"]
 
     def test_read_state_answers_for_each_user_of_a_request(self, open_store: Open) -> None:
         store, other = open_store(), open_store()
@@ -109,7 +109,7 @@ class StoreContract:
             ["e"],
         ]
         assert state.events[0] == [event("e", user="bert", value=2.5)]
-        assert state.forgotten == [0, 0, 0, store.forgotten("carl"), 0]
+        assert state.forgotten == [0, 0, 0, store.read_state(["carl"], 0).forgotten[0], 0]
         assert state.forgotten[3] > watermark
         assert state.deletions == store.deletion_count() == 1
 
@@ -157,9 +157,9 @@ class StoreContract:
 
     def test_an_events_context_comes_back_and_is_one_text_in_the_log(self, open_store: Open) -> None:
         store = open_store()
-        said = {"device": "mobile", "country": "Österreich"}
-        store.accept([event("a", context=said), event("b")])
-        assert [each.context for each in open_store().recent("anna", 0)] == [said, None]
+        context = {"device": "mobile", "country": "Österreich"}
+        store.accept([event("a", context=context), event("b")])
+        assert [each.context for each in open_store().read_state(["anna"], 0).events[0]] == [context, None]
         [frame] = store.scan()
         assert frame.schema[CONTEXT] == pl.String
         assert frame[CONTEXT].to_list() == ['{"country":"Österreich","device":"mobile"}', None]
@@ -186,7 +186,7 @@ class StoreContract:
         for n in range(20):
             writer, reader = (one, two) if n % 2 else (two, one)
             writer.accept([event(str(n), at=n)])
-            assert len(reader.recent("anna", 0)) == n + 1
+            assert len(reader.read_state(["anna"], 0).events[0]) == n + 1
             assert reader.accept([event(str(n))]) == [False]
 
     def test_many_writers_in_two_stores_lose_and_double_nothing(self, open_store: Open) -> None:
@@ -217,7 +217,7 @@ class StoreContract:
         assert [future.exception() is None for future in futures] == [True, False, True]
         assert ids(store.scan()) == ["a", "c"], "a batch is accepted whole or not at all"
 
-    def test_trimmed_events_are_gone_and_their_ids_are_known(self, open_store: Open) -> None:
+    def test_trimmed_events_are_deleted_and_their_ids_remembered(self, open_store: Open) -> None:
         store = open_store()
         store.accept([event("a"), event("b", user="bert")])
         middle = store.sequence()
@@ -227,8 +227,8 @@ class StoreContract:
         assert ids(store.scan()) == ["a", "b", "c"]
         store.trim(middle)
         assert ids(store.scan()) == ["c"]
-        assert [e.event_id for e in store.recent("anna", 0)] == ["c"]
-        assert store.recent("bert", 0) == []
+        assert [e.event_id for e in store.read_state(["anna"], 0).events[0]] == ["c"]
+        assert store.read_state(["bert"], 0).events[0] == []
         assert store.accept([event("a"), event("b")]) == [False, False]
         newest = store.sequence()
         store.trim(newest)
@@ -237,7 +237,7 @@ class StoreContract:
         assert open_store().accept([event("c"), event("d")]) == [False, True]
         assert store.sequence() > newest
 
-    def test_numbers_begin_above_what_is_said(self, open_store: Open) -> None:
+    def test_sequences_start_above_a_given_one(self, open_store: Open) -> None:
         assert open_store(above=41).sequence() == 41
         store = open_store(above=7)
         assert store.sequence() == 41
@@ -257,10 +257,10 @@ class StoreContract:
         store.accept([event("d", user="bert")])
         other.accept([event("e", user="bert")])
         assert ids(store.scan()) == ["b", "d", "e"]
-        assert store.recent("anna", 0) == []
+        assert store.read_state(["anna"], 0).events[0] == []
         assert sorted(shown(store)) == ["r2", "r3"]
-        assert before < store.forgotten("anna") <= store.sequence()
-        assert store.forgotten("bert") == 0
+        assert before < store.read_state(["anna"], 0).forgotten[0] <= store.sequence()
+        assert store.read_state(["bert"], 0).forgotten[0] == 0
 
     def test_exposures_that_wait_while_their_user_is_forgotten_are_dropped(self, open_store: Open) -> None:
         store, other = open_store(), open_store()
@@ -273,12 +273,12 @@ class StoreContract:
         store = open_store()
         store.accept([event("a")])
         store.forget("anna")
-        first = store.forgotten("anna")
+        first = store.read_state(["anna"], 0).forgotten[0]
         assert store.accept([event("a"), event("b")]) == [False, True], "what was deleted stays deleted"
-        assert [e.event_id for e in store.recent("anna", 0)] == ["b"]
+        assert [e.event_id for e in store.read_state(["anna"], 0).events[0]] == ["b"]
         store.forget("anna")
-        assert store.recent("anna", 0) == []
-        assert store.forgotten("anna") > first
+        assert store.read_state(["anna"], 0).events[0] == []
+        assert store.read_state(["anna"], 0).forgotten[0] > first
 
     def test_deleted_items_come_back_when_restored(self, open_store: Open) -> None:
         one, two = open_store(), open_store()
@@ -295,7 +295,7 @@ class StoreContract:
         one.delete_item("a")
         assert one.deleted_items() == {"a", "b"}
 
-    def test_items_that_arrive_are_kept_in_order(self, open_store: Open) -> None:
+    def test_added_items_are_kept_in_order(self, open_store: Open) -> None:
         one, two = open_store(), open_store()
         first = one.add_item("a", '{"title": "A"}')
         second = two.add_item("é", "{}")
@@ -319,7 +319,7 @@ class StoreContract:
             ("r2", 3, "similar", None, 6, "z", 1),
         ]
 
-    def test_exposures_are_kept_for_as_long_as_is_said(self, open_store: Open) -> None:
+    def test_exposures_expire(self, open_store: Open) -> None:
         store = open_store()
         for at in (7, 5, 6):
             store.expose(Exposure(f"r{at}", 1, "recommend", "anna", at, ("x",)))
@@ -349,5 +349,5 @@ class StoreContract:
         assert rows == [(*each[:-1], to_text(each.context)) for each in log.values()]
         for user in _USERS:
             theirs = [each for each in log.values() if each.user == user]
-            assert store.recent(user, 0) == sorted(theirs, key=lambda each: each.at)
+            assert store.read_state([user], 0).events[0] == sorted(theirs, key=lambda each: each.at)
         store.close()

@@ -61,6 +61,7 @@ def evaluate(
     """
     run = run or TrainingRun()
     data = TrainingData(histories, items, users, system.objectives, contexts)
+    run.events = max(run.events, len(histories.items))
     return (evaluate_lists if system.sources else evaluate_predictions)(system, data, run)
 
 

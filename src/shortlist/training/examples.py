@@ -21,7 +21,7 @@ from shortlist.training.train_test_task import TrainTestTask
 MAX_EXAMPLES = 2_000_000  # rows a ranker is fitted on; queries that would give more are sampled
 QUERY_BLOCK = 256  # queries that are retrieved together; bounds memory
 VALIDATION = 0.05  # of the queries are the validation part of the examples
-MIN_VALIDATION = 20  # queries; a smaller part says too little, and there is none
+MIN_VALIDATION = 20  # queries; with fewer there is no validation part
 
 
 def build_examples(

@@ -60,7 +60,7 @@ def fit(
 ) -> Trained:
     """Fit everything that ``system`` declares on ``histories`` (one row per user).
 
-    ``contexts`` are the vocabularies of ``histories.context``. Raises DataError where nothing can be learned.
+    ``contexts`` are the vocabularies of ``histories.context``. Raises DataError where there is nothing to fit on.
     """
     data = TrainingData(histories, items, users, system.objectives, contexts)
     return fit_data(system, data, run or TrainingRun(), "the pipeline")
@@ -69,9 +69,10 @@ def fit(
 def fit_data(
     system: System, data: TrainingData, run: TrainingRun, purpose: str, *, validate: bool = False
 ) -> Trained:
-    """Fit everything on ``data``; ``purpose`` says in progress what for, ``validate`` see `ranker_examples`."""
+    """Fit everything on ``data``; ``purpose`` is for progress; ``validate``: see `ranker_examples`."""
+    run.events = max(run.events, len(data.histories.items))
     if system.events and not len(data.histories.items):
-        raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
+        raise DataError("there is not one event on an item of the catalogue: there is nothing to fit on")
     if not system.sources:
         pipeline = fit_sources(system, data, run, purpose)
         rows = prediction_rows(system, data)
@@ -124,10 +125,11 @@ def fit_sources(
     """A pipeline without a ranker; sources that this run has fitted on the same data are taken from its cache."""
     run = run or TrainingRun()
     options = replace(run.options, seed=system.seed)
+    run.events = max(run.events, len(data.histories.items))
     key = key_of(data)
     which = ""
     if system.sources and not run.cache.has_sources(system.sources, key, options):
-        which = run.next_fit(purpose)
+        which = run.next_fit(data, purpose)
     slots = []
     for source in system.sources:
         timed = run.cache.source(source, key, options, partial(_fit_source, source, data, options, which))
@@ -147,11 +149,9 @@ def fit_sources(
 
 
 def _fit_source(source: Source, data: TrainingData, options: TrainingOptions, which: str) -> FittedSource:
-    events = len(data.histories.items)
-    amount = f"{events:,} events" if events else f"{len(data.items):,} items"
     with ExitStack() as stack:
-        stack.enter_context(options.progress.step(f"fitting {source.name} on {amount} {which}"))
-        if events < MULTITHREADED:
+        stack.enter_context(options.progress.step(f"fitting {source.name} {which}"))
+        if len(data.histories.items) < MULTITHREADED:
             stack.enter_context(one_thread())
         return source.fit(data, options)
 

@@ -1,7 +1,7 @@
 """Systems without sources: rows to predict, each an item for a user at a moment, or an item alone.
 
-With users, each event that an objective is made from is a row, and a label says whether the objective holds for it:
-an impression log with clicks as values, say. Features are read as of just before the event. Without users, each
+With users, each event that an objective is made from is a row, and a label is whether the objective holds for it:
+an impression log with clicks as values, for example. Features are read as of just before the event. Without users, each
 item of the catalogue is a row, and labels are made from attributes that no feature reads.
 """
 
@@ -71,7 +71,7 @@ class PredictionTask:
 
 
 def prediction_rows(system: System, data: TrainingData) -> PredictionRows:
-    """Every row of ``data`` that can be learned from. Raises DataError where there is none."""
+    """Every row of ``data`` that can be fitted on. Raises DataError where there is none."""
     if any(isinstance(objective, Label) for objective in system.objectives):
         return _rows_of_items(system, data)
     histories = data.histories
@@ -79,7 +79,7 @@ def prediction_rows(system: System, data: TrainingData) -> PredictionRows:
     read = [codes[id(each.event)] for each in system.objectives if isinstance(each, Objective)]
     events = np.flatnonzero(np.isin(histories.event, read))
     if not len(events):
-        raise DataError("the log has no event that an objective is made from: nothing can be learned")
+        raise DataError("the log has no event that an objective is made from: there is nothing to fit on")
     users, at = histories.rows[events], histories.at[events]
 
     def queries(rows: Rows) -> Queries:
@@ -95,13 +95,13 @@ def _rows_of_items(system: System, data: TrainingData) -> PredictionRows:
     """Every item whose labels are all known: none of the attributes that decide them is missing."""
     objectives = [each for each in system.objectives if isinstance(each, Label)]
     columns = [data.items.table.select(holds=each.when)["holds"] for each in objectives]
-    known: Mask = np.logical_and.reduce([column.is_not_null().to_numpy() for column in columns])
-    items = np.flatnonzero(known).astype(np.int32)
+    labelled: Mask = np.logical_and.reduce([column.is_not_null().to_numpy() for column in columns])
+    items = np.flatnonzero(labelled).astype(np.int32)
     if not len(items):
         raise DataError(
-            "no item has all the attributes that the labels are made from: there is nothing to learn from"
+            "no item has all the attributes that the labels are made from: there is nothing to fit on"
         )
-    fulfilled = np.stack([column.cast(pl.Float32).to_numpy()[known] for column in columns], axis=1)
+    fulfilled = np.stack([column.cast(pl.Float32).to_numpy()[labelled] for column in columns], axis=1)
     now = data.histories.end
 
     def queries(rows: Rows) -> Queries:
@@ -140,7 +140,7 @@ def prediction_task(system: System, data: TrainingData) -> PredictionTask:
 def _checked(task: PredictionTask) -> PredictionTask:
     if not (len(task.train) and len(task.test)):
         raise DataError(
-            f"{len(task.train)} rows to fit on and {len(task.test)} to evaluate on: there are too few to learn from"
+            f"{len(task.train)} rows to fit on and {len(task.test)} to evaluate on: there are too few"
         )
     return task
 
@@ -177,8 +177,8 @@ def _joined(parts: Sequence[Queries]) -> Queries:
     """Consecutive batches as one."""
 
     def column(values: Sequence[AnyArray | None]) -> AnyArray | None:
-        known = [each for each in values if each is not None]
-        return np.concatenate(known) if known else None
+        present = [each for each in values if each is not None]
+        return np.concatenate(present) if present else None
 
     histories = [part.histories for part in parts]
     flat = {

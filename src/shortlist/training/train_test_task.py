@@ -52,7 +52,7 @@ def train_test_task(system: System, data: TrainingData) -> TrainTestTask:
     if any(isinstance(objective, Match) for objective in system.objectives):
         return of_items(system, data)
     if not len(data.histories.items):
-        raise DataError("there is not one event on an item of the catalogue: nothing can be learned")
+        raise DataError("there is not one event on an item of the catalogue: there is nothing to fit on")
     return of_users(system, data, by_time(data.histories))
 
 
@@ -89,7 +89,7 @@ def of_items(system: System, data: TrainingData) -> TrainTestTask:
     if not len(positives.items):
         raise DataError(
             f"of {len(with_picture):,} items with pictures, {count:,} were held out to query with, and none of them "
-            "matches another: there is nothing to learn from"
+            "matches another: there is nothing to fit on"
         )
 
     def queries(rows: AnyArray) -> Queries:

@@ -89,7 +89,7 @@ def _report(album: Album, name: str, outcomes: Iterable[Outcome]) -> PicturesRep
     outcomes = list(outcomes)
     hashes = [each.hash for each in outcomes if each.hash]
     kept = pl.DataFrame({"hash": hashes}, schema={"hash": pl.String}).unique()
-    likeness = kept.join(album.facts(), on="hash", how="inner")["likeness"].to_numpy()
+    perceptual_hash = kept.join(album.facts(), on="hash", how="inner")["perceptual_hash"].to_numpy()
     reasons = pl.Series([each.reason for each in outcomes if each.reason], dtype=pl.String)
     return PicturesReport(
         attribute=name,
@@ -97,7 +97,7 @@ def _report(album: Album, name: str, outcomes: Iterable[Outcome]) -> PicturesRep
         unchanged=sum(not each.fresh and each.hash is not None for each in outcomes),
         quarantined=dict(reasons.value_counts(sort=True).iter_rows()),
         copies=len(hashes) - len(kept),
-        near_duplicates=len(likeness) - len(np.unique(near_duplicates(likeness))),
+        near_duplicates=len(perceptual_hash) - len(np.unique(near_duplicates(perceptual_hash))),
     )
 
 

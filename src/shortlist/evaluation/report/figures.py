@@ -18,7 +18,7 @@ def spread(interval: Interval) -> str:
 
 
 def count(value: float) -> str:
-    """A number of things: 12,345, or 1.2 million."""
+    """A count: 12,345, or 1.2 million."""
     return f"{value / 1e6:.1f} million" if value >= 1e6 else f"{value:,.0f}"
 
 

@@ -9,7 +9,7 @@ from shortlist.evaluation.evaluation import Evaluation
 from shortlist.evaluation.report.markup import Content, Node, h
 from shortlist.evaluation.report.svg import icon
 
-KINDS = {"baseline": "baseline", "source": "source alone", "pipeline": "pipeline with this ranker"}
+KINDS = {"baseline": "baseline", "source": "source alone", "pipeline": "whole pipeline"}
 
 
 def section(heading: str, lead: str, *content: Content) -> Node:

@@ -96,13 +96,13 @@ def curves(name: str, title: str, ceilings: Sequence[RecallCeiling]) -> Node:
 
 
 def reliability(name: str, title: str, scoring: Scoring) -> Node:
-    """What happened against what was predicted; on the diagonal, a probability means what it says."""
+    """A reliability diagram: observed frequency against predicted probability; the diagonal is calibrated."""
     width, bottom, top = 300.0, 240.0, 30.0
     highest = max(max(bin.predicted, bin.observed) for bin in scoring.bins)
     x, y = _up_to(highest, 42, width - 12), _up_to(highest, bottom, top)
     points = [(x(bin.predicted), y(bin.observed)) for bin in scoring.bins]
     described = "; ".join(
-        f"predicted {bin.predicted:.3f}, happened {bin.observed:.3f}" for bin in scoring.bins
+        f"predicted {bin.predicted:.3f}, observed {bin.observed:.3f}" for bin in scoring.bins
     )
     return frame(
         name,
@@ -110,7 +110,7 @@ def reliability(name: str, title: str, scoring: Scoring) -> Node:
         described,
         bottom + 42,
         axis_below(x, top, bottom, "predicted probability"),
-        axis_left(y, 42, width - 12, "how often it happened"),
+        axis_left(y, 42, width - 12, "observed frequency"),
         line(x(x.low), y(y.low), x(x.high), y(y.high), "diagonal"),
         path(points, "curve pipeline"),
         [mark("dot", *point, size=4) for point in points],
@@ -139,7 +139,7 @@ def tradeoff(name: str, title: str, axis: str, points: Sequence[Point], budget_m
     edge = sorted((x(point.p99_ms), y(point.quality.mean)) for point in points if point.front)
     described = "; ".join(
         f"{point.label}: {share(point.quality.mean)} at {milliseconds(point.p99_ms)}"
-        f"{', on the front' if point.front else ''}"
+        f"{', on the Pareto front' if point.front else ''}"
         for point in points
     )
     return frame(

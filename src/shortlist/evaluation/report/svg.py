@@ -1,4 +1,4 @@
-"""What every plot is drawn with: a frame that says what it shows, scales, axes, marks and labels.
+"""What every plot is drawn with: a frame with a title and a description, scales, axes, marks and labels.
 
 Plots are `WIDTH` units wide, about a phone's width, so that their letters stay readable everywhere. Colours
 and fonts come from the page's style sheet, by class.
@@ -97,7 +97,7 @@ def mark(kind: str, x: float, y: float, style: str = "", size: float = 5) -> Nod
 
 
 def icon(kind: str) -> Node:
-    """A mark by itself, for a legend that says in words what it stands for."""
+    """A mark by itself, for a legend."""
     return h(
         "svg", mark(kind, 8, 8), xmlns="http://www.w3.org/2000/svg", viewBox="0 0 16 16", aria_hidden="true"
     )

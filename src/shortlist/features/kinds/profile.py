@@ -102,7 +102,9 @@ class ProfileBlock(Block):
         self._of_items: dict[str, GrowableArray] = {}  # number or vector of each item, by attribute
         for each in definitions:
             if isinstance(each, Popularity):
-                self._of_items[POPULARITY] = GrowableArray(inputs.learned[POPULARITY])
+                trained = inputs.learned[POPULARITY]
+                later = np.zeros(len(inputs.items) - len(trained), np.float32)
+                self._of_items[POPULARITY] = GrowableArray(np.concatenate([trained, later]))
             elif isinstance(each, Distance):
                 self._of_items[str(each.per)] = GrowableArray(inputs.items.table[str(each.per)].to_numpy())
             else:
@@ -129,7 +131,7 @@ class ProfileBlock(Block):
         return table.astype(np.float32)
 
     def with_new_items(self, items: Items) -> ProfileBlock:
-        """With the numbers and vectors of the new items; nobody has met them, so their popularity is 0."""
+        """With the numbers and vectors of the new items; training had no events on them, so their popularity is 0."""
         longer = copy(self)
         longer._of_items = {}
         for name, values in self._of_items.items():

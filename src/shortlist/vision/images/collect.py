@@ -12,19 +12,19 @@ from threading import BoundedSemaphore
 from time import monotonic
 
 from shortlist.base.errors import PictureError
-from shortlist.vision.images.album import Album, Facts, Seen
+from shortlist.vision.images.album import Album, PictureFacts, SourceRecord
 from shortlist.vision.images.duplicates import content_hash
-from shortlist.vision.images.fetch import fetch, is_address
-from shortlist.vision.images.header import BYTES
+from shortlist.vision.images.fetch import fetch, is_url
+from shortlist.vision.images.header import MAX_BYTES
 
 Source = str | bytes  # a path, an http(s) address, or the picture itself
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-THREADS = max(16, 2 * CORES)  # most of them wait for disk or network; no more than CORES decode
-AT_ONCE = 2 * THREADS  # sources in work, and so pictures in memory
-ASKED = 1000  # sources looked up in the album at a time
-COMMIT = 200  # pictures, or
-PAUSE = 1.0  # seconds, after which what is done is recorded: all that a kill can cost
+THREADS = max(16, 2 * CORES)  # most wait for disk or network; no more than CORES decode
+MAX_IN_FLIGHT = 2 * THREADS  # sources being read, and so pictures in memory
+LOOKUP_BATCH = 1000  # sources looked up in the album at a time
+COMMIT_PICTURES = 200  # pictures, or
+COMMIT_SECONDS = 1.0  # seconds, after which results are recorded: all that a kill can cost
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Outcome:
 
     hash: str | None
     reason: str | None = None
-    fresh: bool = False  # it was read now; otherwise it is as it was at an earlier collect
+    fresh: bool = False  # it was read now; otherwise by an earlier collect
 
 
 def collect(
@@ -41,22 +41,22 @@ def collect(
 ) -> list[Outcome]:
     """Put the pictures of ``sources`` (each once) into ``album``; the outcome of each, in their order.
 
-    A file that has the size and time of change it had is not read again, an address that gave a picture is not
-    asked again; bytes are recognised by their hash. ``advance`` is told how many more are done. Whatever stops
-    it, the next collect goes on where it was.
+    A file whose size and modification time are unchanged is not read again, a URL that gave a picture is not
+    fetched again; bytes are recognised by their hash. ``advance`` is called with how many more are done. After an
+    interruption the next collect continues.
     """
     return _Collect(album, advance).run(sources)
 
 
-Taken = tuple[Outcome, Facts | None, Seen | None]
+Taken = tuple[Outcome, PictureFacts | None, SourceRecord | None]
 
 
 class _Collect:
     def __init__(self, album: Album, advance: Callable[[int], None]) -> None:
         self.album, self.advance = album, advance
         self.outcomes: dict[int, Outcome] = {}
-        self.facts: list[Facts] = []  # not recorded yet,
-        self.seen: list[Seen] = []  # likewise,
+        self.facts: list[PictureFacts] = []  # not recorded yet,
+        self.seen: list[SourceRecord] = []  # likewise,
         self.since = monotonic()  # since then
         self.decoders = BoundedSemaphore(CORES)
 
@@ -64,13 +64,13 @@ class _Collect:
         work: dict[Future[Taken], int] = {}
         with ThreadPoolExecutor(THREADS) as pool:
             try:
-                for place, (source, before) in enumerate(self._with_past(sources)):
+                for place, (source, before) in enumerate(self._with_records(sources)):
                     if before and before.stamp == _stamp(source):
                         self.outcomes[place] = Outcome(before.hash, before.reason)
                         self.advance(1)
                         continue
                     work[pool.submit(self._take, source)] = place
-                    if len(work) == AT_ONCE:
+                    if len(work) == MAX_IN_FLIGHT:
                         self._gather(work)
                 while work:
                     self._gather(work)
@@ -79,11 +79,13 @@ class _Collect:
                 self._record()
         return [self.outcomes[place] for place in range(len(self.outcomes))]
 
-    def _with_past(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Seen | None]]:
+    def _with_records(self, sources: Iterable[Source]) -> Iterator[tuple[Source, SourceRecord | None]]:
         rest = iter(sources)
-        while asked := list(islice(rest, ASKED)):
-            past = self.album.seen([source for source in asked if isinstance(source, str)])
-            yield from ((source, past.get(source) if isinstance(source, str) else None) for source in asked)
+        while batch := list(islice(rest, LOOKUP_BATCH)):
+            records = self.album.source_records([source for source in batch if isinstance(source, str)])
+            yield from (
+                (source, records.get(source) if isinstance(source, str) else None) for source in batch
+            )
 
     def _gather(self, work: dict[Future[Taken], int]) -> None:
         """Wait for the next that are done, and record now and then."""
@@ -94,7 +96,7 @@ class _Collect:
             self.facts += [facts] if facts else []
             self.seen += [seen] if seen else []
         self.advance(len(done))
-        if len(self.seen) + len(self.facts) >= COMMIT or monotonic() > self.since + PAUSE:
+        if len(self.seen) + len(self.facts) >= COMMIT_PICTURES or monotonic() > self.since + COMMIT_SECONDS:
             self._record()
 
     def _record(self) -> None:
@@ -113,11 +115,15 @@ class _Collect:
         except PictureError as error:
             outcome, facts = Outcome(None, error.reason, fresh=True), None
             if not stamp or error.reason == "missing":
-                return outcome, None, None  # it may be better the next time
-        seen = Seen(source, stamp or "", outcome.hash, outcome.reason) if isinstance(source, str) else None
+                return outcome, None, None  # it may exist the next time
+        seen = (
+            SourceRecord(source, stamp or "", outcome.hash, outcome.reason)
+            if isinstance(source, str)
+            else None
+        )
         return outcome, facts, seen
 
-    def _write(self, data: bytes) -> Facts:
+    def _write(self, data: bytes) -> PictureFacts:
         with self.decoders:
             return self.album.write(data)
 
@@ -126,7 +132,7 @@ def _stamp(source: Source) -> str | None:
     """What changes when a file does, "" of an address, which is taken not to change; None where nothing can say."""
     if isinstance(source, bytes):
         return None
-    if is_address(source):
+    if is_url(source):
         return ""
     try:
         found = os.stat(source)
@@ -138,12 +144,12 @@ def _stamp(source: Source) -> str | None:
 def _read(source: Source) -> bytes:
     if isinstance(source, bytes):
         return source
-    if is_address(source):
+    if is_url(source):
         return fetch(source)
     try:
         if not stat.S_ISREG(os.stat(source).st_mode):  # a pipe would never end
             raise PictureError("missing", f"{source} is no file")
         with open(source, "rb") as file:
-            return file.read(BYTES + 1)  # the header's reader refuses the one too many
+            return file.read(MAX_BYTES + 1)  # the header's reader refuses the one too many
     except (OSError, ValueError) as error:
         raise PictureError("missing", f"{source}: {error}") from error

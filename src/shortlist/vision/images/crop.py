@@ -1,4 +1,4 @@
-"""Parts of pictures: a box that somebody drew, or the one around the main object."""
+"""Parts of pictures: a given box, or the one around the main object."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from scipy.ndimage import gaussian_filter, label
 
 from shortlist.base.errors import InvalidRequestError
 from shortlist.base.types import Mask, Picture
-from shortlist.vision.images.duplicates import shrunk
+from shortlist.vision.images.duplicates import downsample
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of width and height
 
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
-SIZE = 64  # pixels of the picture in which the main object is search_query
-PLAIN = 0.08  # most that a plain background differs from its own colour, of 1
-STANDS_OUT = 0.4  # how far an object's colour is from a plain background's, of the farthest
+WHOLE_PICTURE: Box = (0.0, 0.0, 1.0, 1.0)
+SEARCH_SIDE = 64  # pixels of the picture in which the main object is sought
+PLAIN_TOLERANCE = 0.08  # most that a plain background differs from its own colour, of 1
+FOREGROUND_SHARE = 0.4  # how far an object's colour is from a plain background's, of the farthest
 MARGIN = 0.02  # left around the object
-SMALL, LARGE = 0.02, 0.8  # share of the picture: less is a speck, more is all of it
+MIN_AREA, MAX_AREA = 0.02, 0.8  # share of the picture: less is a speck, more is all of it
 
 
 def crop(picture: Picture, box: Sequence[float]) -> Picture:
     """The part of ``picture`` inside ``box``, at least one pixel. Raises InvalidRequestError for a bad box."""
-    left, top, right, bottom = checked(box)
+    left, top, right, bottom = validate_box(box)
     height, width = picture.shape[:2]
     x, y = min(int(left * width), width - 1), min(int(top * height), height - 1)
     return picture[y : max(math.ceil(bottom * height), y + 1), x : max(math.ceil(right * width), x + 1)]
 
 
-def checked(box: Sequence[float]) -> Box:
+def validate_box(box: Sequence[float]) -> Box:
     """The box, if it is one. Raises InvalidRequestError that says what is wrong with it."""
     if len(box) != 4 or not all(0 <= side <= 1 for side in box):
         raise InvalidRequestError(
@@ -45,36 +45,39 @@ def checked(box: Sequence[float]) -> Box:
 
 
 def main_object(picture: Picture) -> Box:
-    """The box around what lies on a plain background; WHOLE where the background is none, or nothing is on it.
+    """The box around what lies on a plain background; WHOLE_PICTURE where the background is none, or nothing is on it.
 
-    The background is what the edge shows. On busy scenes it is left to people to draw a box: the saliency of
+    The background is what the edge shows. On busy scenes the user has to draw the box: the saliency of
     spectral residuals (Hou and Zhang, CVPR 2007) was tried on photos of shelves, and chose price tags.
     """
-    small = shrunk(picture, SIZE) / np.float32(255)
+    small = downsample(picture, SEARCH_SIDE) / np.float32(255)
     edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     ground = np.median(edge, axis=0)
-    if np.median(np.abs(edge - ground).max(axis=1)) > PLAIN:
-        return WHOLE
+    if np.median(np.abs(edge - ground).max(axis=1)) > PLAIN_TOLERANCE:
+        return WHOLE_PICTURE
     distance = gaussian_filter(np.abs(small - ground).max(axis=2), 0.7)
-    return _around(_main(distance > max(STANDS_OUT * float(distance.max()), PLAIN)))
+    return _around(_main(distance > max(FOREGROUND_SHARE * float(distance.max()), PLAIN_TOLERANCE)))
 
 
-def _main(found: Mask) -> Mask:
+def _main(mask: Mask) -> Mask:
     """Without the specks: only parts at least a fifth as large as the largest."""
-    parts, count = label(found)
+    parts, count = label(mask)
     if count < 2:
-        return found
+        return mask
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     return np.isin(parts, np.flatnonzero(sizes >= sizes.max() / 5))
 
 
-def _around(found: Mask) -> Box:
-    rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+def _around(mask: Mask) -> Box:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
-        return WHOLE
-    top, bottom = max(rows[0] / SIZE - MARGIN, 0.0), min((rows[-1] + 1) / SIZE + MARGIN, 1.0)
-    left, right = max(columns[0] / SIZE - MARGIN, 0.0), min((columns[-1] + 1) / SIZE + MARGIN, 1.0)
-    if not SMALL < (bottom - top) * (right - left) < LARGE:
-        return WHOLE
+        return WHOLE_PICTURE
+    top, bottom = max(rows[0] / SEARCH_SIDE - MARGIN, 0.0), min((rows[-1] + 1) / SEARCH_SIDE + MARGIN, 1.0)
+    left, right = (
+        max(columns[0] / SEARCH_SIDE - MARGIN, 0.0),
+        min((columns[-1] + 1) / SEARCH_SIDE + MARGIN, 1.0),
+    )
+    if not MIN_AREA < (bottom - top) * (right - left) < MAX_AREA:
+        return WHOLE_PICTURE
     return float(left), float(top), float(right), float(bottom)

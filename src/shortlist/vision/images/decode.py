@@ -1,4 +1,4 @@
-"""From the bytes of a picture to its pixels: any honest file, upright and in RGB; any other refused with a reason.
+"""From the bytes of a picture to its pixels: any valid file, upright and in RGB; any other refused with a reason.
 
 Pillow decodes, through the reader of the one format that the header showed, and never sees a file whose header
 promises too much. Bounds, measured with Pillow 13: a decode takes at most 400 MB and a few seconds of one core, by
@@ -15,23 +15,23 @@ import numpy as np
 from shortlist.base.errors import PictureError, ShortlistError
 from shortlist.base.optional import require
 from shortlist.base.types import AnyArray, Picture
-from shortlist.vision.images.header import Header, look
+from shortlist.vision.images.header import Header, read_header
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
 MILLION = 1_000_000
-PIXELS = {  # that a decoder may hold: what each format takes differs
+MAX_PIXELS = {  # that a decoder may hold: what each format takes differs
     "JPEG": 40 * MILLION,
     "PNG": 40 * MILLION,
     "GIF": 40 * MILLION,
     "BMP": 40 * MILLION,
     "WEBP": 20 * MILLION,  # 16 bytes each
 }
-SHRUNK_PIXELS = 200 * MILLION  # of a JPEG that is decoded smaller than it is stored
-SCANS = 32  # of a progressive JPEG; encoders make about ten
-GAP = 2.0  # how much larger than wanted a picture is before the last, careful step of shrinking
+MAX_REDUCED_PIXELS = 200 * MILLION  # of a JPEG that is decoded smaller than it is stored
+MAX_SCANS = 32  # of a progressive JPEG; encoders make about ten
+DRAFT_RATIO = 2.0  # how much larger than wanted a picture is before the last, careful step of shrinking
 _PLUGINS = {"JPEG": "Jpeg", "PNG": "Png", "WEBP": "WebP", "GIF": "Gif", "BMP": "Bmp"}  # Pillow's readers
 
 
@@ -42,11 +42,11 @@ def decode(data: bytes, *, side: int | None = None) -> Picture:
     Transparency lies on white; CMYK is converted without its colour profile; 16 bits become 8.
     Raises PictureError, whose ``reason`` says what is wrong, and MissingExtraError without Pillow.
     """
-    return pixels(look(data), side)
+    return pixels(read_header(data), side)
 
 
 def pixels(header: Header, side: int | None = None) -> Picture:
-    """``decode`` for a header that was looked at already."""
+    """``decode`` for a header that was read already."""
     _must_fit(header, side)
     try:
         small = np.array(_small(_rgb(_opened(header, side)), header, side))
@@ -66,14 +66,14 @@ def encode(picture: Picture) -> bytes:
 
 def _must_fit(header: Header, side: int | None) -> None:
     """Refuse what would take too much memory or time, by its header alone."""
-    count, limit = header.width * header.height, PIXELS[header.kind]
-    if header.scans > SCANS:
+    count, limit = header.width * header.height, MAX_PIXELS[header.kind]
+    if header.scans > MAX_SCANS:
         raise PictureError(
-            "too many scans", f"a JPEG of more than {SCANS} scans: save it again as ordinary JPEG"
+            "too many scans", f"a JPEG of more than {MAX_SCANS} scans: save it again as ordinary JPEG"
         )
     if header.kind == "JPEG" and header.scans == 1:  # of several, all coefficients are held at once
-        if count > SHRUNK_PIXELS:
-            limit = SHRUNK_PIXELS
+        if count > MAX_REDUCED_PIXELS:
+            limit = MAX_REDUCED_PIXELS
         else:
             count //= _reduction(header, side) ** 2
     if count > limit:
@@ -84,8 +84,8 @@ def _must_fit(header: Header, side: int | None) -> None:
 
 
 def _reduction(header: Header, side: int | None) -> int:
-    """By how much the JPEG decoder can shrink on its way, and still leave GAP for the last step."""
-    room = min(header.width, header.height) / (side * GAP) if side else 1
+    """By how much the JPEG decoder can shrink on its way, and still leave DRAFT_RATIO for the last step."""
+    room = min(header.width, header.height) / (side * DRAFT_RATIO) if side else 1
     return next((scale for scale in (8, 4, 2) if scale <= room), 1)
 
 
@@ -106,7 +106,7 @@ def _small(image: Image, header: Header, side: int | None) -> Image:
     if side is None or shorter <= side:
         return image
     width, height = (round(length * side / shorter) for length in (header.width, header.height))
-    return image.resize((width, height), reducing_gap=GAP)
+    return image.resize((width, height), reducing_gap=DRAFT_RATIO)
 
 
 def _rgb(image: Image) -> Image:

@@ -1,4 +1,4 @@
-"""When two pictures are the same: byte for byte, or to the eye."""
+"""Duplicates: equal byte for byte, or near duplicates by a perceptual hash."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scipy.sparse.csgraph import connected_components
 
 from shortlist.base.types import AnyArray, Floats, Picture, Rows
 
-Likenesses = NDArray[np.uint64]
+PerceptualHashes = NDArray[np.uint64]
 
 BITS = 64
-NEAR = 4  # bits in which near duplicates may differ
+MAX_DISTANCE = 4  # bits in which near duplicates may differ
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 _WAVES = dct(np.eye(32, dtype=np.float32), axis=0, norm="ortho")[1:9]  # the lowest eight but the constant
 
@@ -28,18 +28,18 @@ def content_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def likeness(picture: Picture) -> int:
+def perceptual_hash(picture: Picture) -> int:
     """64 bits that hardly change when a picture is saved again or resized.
 
     pHash: the signs, about their median, of the lowest frequencies of the grey picture of 32 by 32 pixels
     (Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010, section 3.2.1).
     """
-    waves = _WAVES @ (shrunk(picture, 32) @ _GREY) @ _WAVES.T
+    waves = _WAVES @ (downsample(picture, 32) @ _GREY) @ _WAVES.T
     bits = np.where(np.abs(waves) < 1e-2, 0, waves) > np.median(waves)
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def shrunk(picture: Picture, size: int) -> Floats:
+def downsample(picture: Picture, size: int) -> Floats:
     """The mean colours of ``size`` by ``size`` fields of equal area, float32[size, size, 3]."""
     found: Floats = picture.astype(np.float32)
     for _ in range(2):  # rows, then columns; sparse, since threads of a dense product get in each other's way
@@ -57,7 +57,7 @@ def _shares(length: int, size: int) -> csr_array:
     return csr_array((overlap.clip(0) * (size / length)).astype(np.float32))
 
 
-def near_duplicates(likenesses: Likenesses, distance: int = NEAR) -> Rows:
+def near_duplicates(hashes: PerceptualHashes, distance: int = MAX_DISTANCE) -> Rows:
     """The group of each picture, int64[n]: the place of the first picture of its group.
 
     Two pictures are in one group where a chain of pictures leads from one to the other, each differing from
@@ -65,20 +65,20 @@ def near_duplicates(likenesses: Likenesses, distance: int = NEAR) -> Rows:
     such pictures have at least two in common, so that only those with two equal pieces are compared (the
     multi-index of Norouzi, Punjani and Fleet, "Fast search in Hamming space", CVPR 2012, with pairs of pieces).
     """
-    values, first, place = np.unique(likenesses, return_index=True, return_inverse=True)
+    values, first, place = np.unique(hashes, return_index=True, return_inverse=True)
     pairs = [np.zeros((2, 0), np.int64)]
     for key in _keys(values, distance):
         pairs += _close(values, key, distance)
     one, other = np.concatenate(pairs, axis=1)
     links = coo_array((np.ones(len(one), bool), (one, other)), shape=(len(values), len(values)))
     _, groups = connected_components(links, directed=False)
-    earliest = np.full(len(values), len(likenesses), np.int64)
+    earliest = np.full(len(values), len(hashes), np.int64)
     np.minimum.at(earliest, groups, first)
     found: Rows = earliest[groups][place]
     return found
 
 
-def _keys(values: Likenesses, distance: int) -> Iterator[Likenesses]:
+def _keys(values: PerceptualHashes, distance: int) -> Iterator[PerceptualHashes]:
     """For each two of the pieces, the bits of ``values`` in them."""
     edges = np.linspace(0, BITS, distance + 3).astype(int)
     pieces = [(1 << int(end)) - (1 << int(start)) for start, end in pairwise(edges)]
@@ -86,7 +86,7 @@ def _keys(values: Likenesses, distance: int) -> Iterator[Likenesses]:
         yield values & np.uint64(one | other)
 
 
-def _close(values: Likenesses, key: Likenesses, distance: int) -> Iterator[AnyArray]:
+def _close(values: PerceptualHashes, key: PerceptualHashes, distance: int) -> Iterator[AnyArray]:
     """Pairs of equal ``key`` whose values differ in at most ``distance`` bits, int64[2, pairs] at a time."""
     order = np.argsort(key)
     key, values = key[order], values[order]

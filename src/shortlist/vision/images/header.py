@@ -1,4 +1,4 @@
-"""What the first bytes of a picture say, read before any decoder runs.
+"""The header of a picture, read before any decoder runs.
 
 Five formats, each walked by a few lines of our own, so that what is too large, animated or foreign is refused at
 once, whatever it would do to a decoder. Specifications: ITU T.81 (JPEG), PNG third edition, GIF89a, RFC 9649
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from shortlist.base.errors import PictureError
 
-BYTES = 50_000_000  # of a picture as it comes
-SMALLEST = 16  # pixels of the shorter side
-LONGEST = 65_500  # pixels of the longer side: JPEG has no more
-STEPS = 200_000  # chunks or blocks; honest pictures have thousands
+MAX_BYTES = 50_000_000  # of a picture as received
+MIN_SIDE = 16  # pixels of the shorter side
+MAX_SIDE = 65_500  # pixels of the longer side: JPEG has no more
+MAX_PARTS = 200_000  # chunks or blocks; valid pictures have thousands
 
 _FOREIGN = {  # pictures and documents that people send, which are not read
     rb"....ftyp": "HEIC, AVIF or a film",
@@ -55,15 +55,15 @@ class Header:
         return (self.height, self.width) if self.orientation > 4 else (self.width, self.height)
 
 
-def look(data: bytes) -> Header:
+def read_header(data: bytes) -> Header:
     """Read the header. Raises PictureError where the picture is none, or none that may be decoded.
 
     How many pixels may be decoded depends on the decoder, and is its business.
     """
     if not data:
         raise PictureError("empty", "it has no bytes: send the picture itself")
-    if len(data) > BYTES:
-        raise PictureError("too many bytes", f"{len(data):,} are more than {BYTES:,}: send a smaller one")
+    if len(data) > MAX_BYTES:
+        raise PictureError("too many bytes", f"{len(data):,} are more than {MAX_BYTES:,}: send a smaller one")
     read = _reader(data)
     try:
         found = read(data)
@@ -71,12 +71,12 @@ def look(data: bytes) -> Header:
         raise PictureError("truncated", "it ends within its header: send it again, whole") from error
     if found.frames > 1:
         raise PictureError("animated", "it has several frames: send one of them as JPEG or PNG")
-    if min(found.width, found.height) < SMALLEST:
+    if min(found.width, found.height) < MIN_SIDE:
         size = f"{found.width}×{found.height}"
-        raise PictureError("too small", f"{size} pixels show nothing: both sides need {SMALLEST}")
-    if max(found.width, found.height) > LONGEST:
+        raise PictureError("too small", f"{size} pixels show nothing: both sides need {MIN_SIDE}")
+    if max(found.width, found.height) > MAX_SIDE:
         raise PictureError(
-            "too many pixels", f"{found.width}×{found.height}: no side may be longer than {LONGEST:,}"
+            "too many pixels", f"{found.width}×{found.height}: no side may be longer than {MAX_SIDE:,}"
         )
     return found
 
@@ -88,7 +88,7 @@ def _reader(data: bytes) -> Callable[[bytes], Header]:
     for magic, name in _FOREIGN.items():
         if re.match(magic, data[:1000], re.DOTALL):
             raise PictureError("unsupported format", f"this is {name}: send JPEG, PNG, WebP, GIF or BMP")
-    if len(data) < SMALLEST and any(magic.startswith(data) for magic in _MAGIC):
+    if len(data) < MIN_SIDE and any(magic.startswith(data) for magic in _MAGIC):
         raise PictureError("truncated", "it ends within its header: send it again, whole")
     raise PictureError("not a picture", "its first bytes are those of no picture: send JPEG, PNG or WebP")
 
@@ -99,7 +99,7 @@ def _damaged(what: str) -> PictureError:
 
 def _jpeg(data: bytes) -> Header:
     at, size, orientation, kept = 2, (0, 0), 1, [data[:2]]
-    for _ in range(STEPS):
+    for _ in range(MAX_PARTS):
         at, marker = _marker(data, at)
         if marker == 0xD9:
             raise _damaged("it ends before its pixels")
@@ -139,7 +139,7 @@ def _marker(data: bytes, at: int) -> tuple[int, int]:
 def _scans(data: bytes, at: int) -> int:
     """How many scans there are; it is walked, since what looks like an end may lie in a comment."""
     count = 1
-    for _ in range(STEPS):
+    for _ in range(MAX_PARTS):
         found = _MARKER.search(data, at)
         if not found or found[1] == b"\xd9" or found.end() + 2 > len(data):
             return count
@@ -153,7 +153,7 @@ def _png(data: bytes) -> Header:
     first, width, height = struct.unpack_from(">4sII", data, 12)
     if first != b"IHDR":
         raise _damaged("it does not begin as it should")
-    for _ in range(STEPS):
+    for _ in range(MAX_PARTS):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
@@ -194,7 +194,7 @@ def _webp(data: bytes) -> Header:
 
 def _webp_orientation(data: bytes) -> int:
     at = 12
-    for _ in range(STEPS):
+    for _ in range(MAX_PARTS):
         if at + 8 > len(data):
             break
         kind, length = struct.unpack_from("<4sI", data, at)
@@ -220,7 +220,7 @@ def _gif(data: bytes) -> Header:
         while data[at]:
             at += data[at] + 1
             steps += 1
-            if steps > STEPS * 2:
+            if steps > MAX_PARTS * 2:
                 raise _damaged("it has too many parts")
         at += 1
         if data[start : start + 2] == b"!\xf9" or data[start] == ord(","):  # transparency, and pixels

@@ -1,0 +1,166 @@
+"""What the verbs return in Python: values that show themselves in a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+import polars as pl
+
+from shortlist.data.check import Problem
+from shortlist.data.ingest.report import IngestReport
+from shortlist.evaluation.evaluation import Evaluation
+from shortlist.evaluation.names import HEADLINE, title
+from shortlist.service.tables import count_of, html_table, text_table
+from shortlist.storage.releases import ReleaseFacts
+
+AGREE = "the declaration and the data agree"
+
+
+class Problems(tuple[Problem, ...]):
+    """What ``check`` found, errors first; empty where the declaration and the data agree."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{each.severity}: {each}" for each in self) or AGREE
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per problem."""
+        rows = [(each.severity, each.file, each.column, each.message, [*each.examples]) for each in self]
+        text = dict.fromkeys(("severity", "file", "column", "message"), pl.String)
+        return pl.DataFrame(rows, {**text, "examples": pl.List(pl.String)}, orient="row")
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return f"<p>✓ {AGREE}</p>"
+        errors = sum(each.severity == "error" for each in self)
+        return html_table(
+            self.to_polars(), f"{count_of(errors, 'error')}, {count_of(len(self) - errors, 'warning')}"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Ingestion:
+    """What ``ingest`` read."""
+
+    report: IngestReport
+
+    def __repr__(self) -> str:
+        return str(self.report)
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per input of a table: rows read, added, in the log already, quarantined."""
+        return pl.DataFrame(
+            [
+                {
+                    "table": each.table,
+                    "file": each.file,
+                    "unchanged": each.unchanged,
+                    "rows": each.rows,
+                    "added": each.added,
+                    "already logged": each.already_logged,
+                    "quarantined": sum(each.quarantined.values()),
+                    "reasons": [f"{count:,} {reason}" for reason, count in each.quarantined.items()],
+                }
+                for each in self.report.inputs
+            ],
+            schema_overrides={"reasons": pl.List(pl.String)},
+        )
+
+    def _repr_html_(self) -> str:
+        events = f"{count_of(self.report.items, 'item')} in the catalogue, {count_of(self.report.added, 'new event')}"
+        notes = [*map(str, self.report.pictures), *(f"warning: {each}" for each in self.report.warnings)]
+        return html_table(self.to_polars(), events) + "".join(f"<p>{escape(note)}</p>" for note in notes)
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """An evaluation and its report."""
+
+    evaluation: Evaluation
+    path: Path  # of the report, an HTML file that the next evaluation replaces
+    page: str = field(compare=False)  # its content
+
+    @classmethod
+    def read(cls, evaluation: Evaluation, path: Path) -> Report:
+        """With the report that was written to ``path``."""
+        return cls(evaluation, path, path.read_text("utf-8"))
+
+    def __repr__(self) -> str:
+        choice = self.evaluation.choice
+        return f"{choice.sentence if choice else self.evaluation.summary}\nReport: {self.path}"
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per model with the mean of each metric, best first."""
+        rows = [
+            {"name": each.name, "kind": each.kind}
+            | {name: interval.mean for name, interval in each.metrics.items()}
+            for each in self.evaluation.models
+        ]
+        table = pl.DataFrame(rows, infer_schema_length=None)
+        return (
+            table.sort(HEADLINE, descending=True, maintain_order=True) if HEADLINE in table.columns else table
+        )
+
+    def _repr_html_(self) -> str:
+        style = "width:100%;height:640px;border:1px solid #8884;border-radius:8px"
+        return f"<iframe title='evaluation' sandbox srcdoc='{escape(self.page)}' style='{style}'></iframe>"
+
+
+@dataclass(frozen=True, repr=False)
+class Training:
+    """What ``train`` made: a release to be published, and the evaluation that chose its ranker."""
+
+    release: int
+    report: Report
+
+    def __repr__(self) -> str:
+        return f"release {self.release}: {self.report!r}"
+
+    def to_polars(self) -> pl.DataFrame:
+        """The evaluation's table."""
+        return self.report.to_polars()
+
+    def _repr_html_(self) -> str:
+        return f"<p>Release {self.release} can be published.</p>{self.report._repr_html_()}"
+
+
+class ReleaseList(tuple[ReleaseFacts, ...]):
+    """The releases of a home, oldest first."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return text_table(self.to_polars(), count_of(len(self), "release"))
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per release."""
+        return pl.DataFrame(
+            [
+                (
+                    each.number,
+                    each.created,
+                    each.facts.get("chosen"),
+                    each.facts.get("metrics", {}).get(HEADLINE, {}).get("mean"),
+                    each.facts.get("events"),
+                    each.bytes,
+                    each.problem,
+                )
+                for each in self
+            ],
+            {
+                "release": pl.Int64,
+                "created": pl.String,
+                "ranker": pl.String,
+                title(HEADLINE): pl.Float64,
+                "events": pl.Int64,
+                "bytes": pl.Int64,
+                "problem": pl.String,
+            },
+            orient="row",
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(self.to_polars(), count_of(len(self), "release"))

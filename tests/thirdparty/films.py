@@ -1,0 +1,27 @@
+"""A System whose source, ranker, filter and order come from another package."""
+
+import polars as pl
+from shortlist_extras import MaxPer, NaiveBayes, Released, SharedWords
+
+from shortlist import AlreadySeen, Category, Entity, Event, Objective, Popular, System, Table, Tags, Time
+
+views = Event("view", Table("views.csv"), user="user", item="item", at="at", value="stars")
+
+system = System(
+    name="films",
+    user=Entity("user"),
+    item=Entity(
+        "item",
+        Table("items.csv"),
+        title="title",
+        colours=Tags("colours", "|"),
+        brand=Category("brand"),
+        released=Time("released"),
+    ),
+    events=[views],
+    objectives=[Objective("liked", views, pl.col("value") >= 3)],
+    sources=[SharedWords(on="colours", quota=20), Popular(quota=20)],
+    rankers=[NaiveBayes()],
+    filters=[AlreadySeen(), Released()],
+    order=[MaxPer(by="brand", count=2)],
+)
