@@ -35,6 +35,10 @@ def test_import_is_light():
     assert loaded_after("import shortlist") == []
 
 
+def test_the_python_interface_loads_no_model_library():
+    assert loaded_after("import shortlist; shortlist.open") == []
+
+
 def test_a_system_file_loads_no_model_library():
     assert loaded_after("import runpy; runpy.run_path('examples/movies.py')") == []
 
