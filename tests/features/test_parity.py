@@ -225,11 +225,6 @@ class World:
         self.service.add_item(ItemRequest(item, NEW_ITEMS[item]))
 
     def accept(self, events) -> None:
-        # an item's events count from its arrival on
-        arrived = {each.item for each in self.store.added_items()}
-        events = [each for each in events if each[3] not in NEW_ITEMS or each[3] in arrived]
-        if not events:
-            return
         # of a moment that the clock passes twice, or has not reached, it is not decided what came before it
         self.answers = [each for each in self.answers if each.t < self.clock - len(events)]
         self.store.accept(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock, RLock
@@ -28,6 +27,7 @@ from shortlist.service.active_release import ActiveRelease, View
 from shortlist.storage.store import EventStore
 from shortlist.vision.images.album import Album
 
+MAX_EARLY_EVENTS = 10_000  # that wait for their item to be added
 MAX_USER_NUMBER = 2**31  # users of the release have the lowest numbers, unknown ones the rest
 
 
@@ -45,6 +45,7 @@ class OnlineState:
         self._view = View(active, active.release)
         self._changing = RLock()  # held to change the view or the live features
         self._followed = active.release.watermark  # the store's sequence that live features have followed to
+        self._early: pl.DataFrame | None = None  # events on items that nobody has added yet, the newest
         known = active.release.histories.available_at
         self._clock = max(now(), 0 if known is None else int(known.max(initial=0)))
         self._ticking = Lock()  # of its own, so that asking the time never waits for the store
@@ -55,7 +56,6 @@ class OnlineState:
         """What a request that begins now sees, but for deletions since the last `with_deletions`."""
         return self._view
 
-    @cached_property
     def album(self) -> Album:
         """The pictures of the home. Raises UnavailableError where there are none."""
         if self._pictures is None:
@@ -105,11 +105,14 @@ class OnlineState:
         items = view.pipeline.items
         fresh = rows(items.table, added)
         if len(fresh):
-            longer = items.with_new_items(fresh, self.album if PICTURES in fresh.dtypes else None)
+            longer = items.with_new_items(fresh, self.album() if PICTURES in fresh.dtypes else None)
             view = replace(view, release=view.release.with_new_items(longer))
             if view.deletions:  # an item may have been deleted before this process had it
                 view = replace(view, live=self._live_items(view))
         self._view = replace(view, added=added[-1].number)
+        if len(fresh) and self._early is not None:
+            early, self._early = self._early, None
+            self._follow(early)
 
     def _follow_events(self, newest: int) -> None:
         if self._view.pipeline.features.live is None or newest <= self._followed:
@@ -131,6 +134,10 @@ class OnlineState:
         positions = view.pipeline.items.positions(frame[ITEM])
         codes = np.array([view.event_codes.get(name, -1) for name in frame[EVENT]], np.int16)
         known = (positions >= 0) & (codes >= 0)
+        early = frame.filter((positions < 0) & (codes >= 0))
+        if len(early):
+            waiting = [early] if self._early is None else [self._early, early]
+            self._early = pl.concat(waiting).tail(MAX_EARLY_EVENTS)
         context = (
             view.contexts.codes([from_text(text) for text in frame[CONTEXT]]) if view.contexts.names else None
         )

@@ -259,7 +259,7 @@ class Service:
 
     def picture(self, hash: str) -> bytes:
         """A picture of the catalogue by its content hash, as JPEG. NotFoundError."""
-        return self.state.album.bytes(hash)
+        return self.state.album().bytes(hash)
 
     def add_item(self, request: ItemRequest) -> ItemReceipt:
         """Take in an item that the catalogue does not list. Durable when this returns, retrieved from then on.
@@ -269,7 +269,7 @@ class Service:
         """
         state, key = self.state, str(request.item)
         items = state.view.pipeline.items
-        hashes = [state.album.add(picture) for picture in request.pictures]
+        hashes = [state.album().add(picture) for picture in request.pictures]
         attributes = dict(request.attributes)
         if hashes:
             columns = [name for name, kind in items.table.schema.items() if kind == PICTURES]
