@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from shortlist.evaluation.bootstrap import Interval
 from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, from_json, to_json
 from shortlist.evaluation.report import SampleUser, show, write_html
 from shortlist.evaluation.report.figures import count, milliseconds, seconds, size
@@ -123,6 +124,17 @@ def test_recall_ceilings_without_curves_are_bars(evaluation: Evaluation, tmp_pat
     page = written(replace(evaluation, recall_ceilings=flat), tmp_path)
     assert "candidates per query" not in page
     assert "all together 0.9" in page
+
+
+def test_a_source_that_retrieves_nothing_is_in_the_table_alone(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    nothing = RecallCeiling("bm25", (0.0,), (Interval(0.0, 0.0, 0.0),))
+    page = written(replace(evaluation, recall_ceilings=(nothing, *evaluation.recall_ceilings)), tmp_path)
+    assert not re.search(r'="[^"]*\b(?:nan|inf)\b', page)
+    assert "bm25" in page
+    alone = written(replace(evaluation, recall_ceilings=(nothing,)), tmp_path)
+    assert "bm25 0.000" in alone
 
 
 def test_a_model_that_finds_nothing_can_be_drawn(bare: Evaluation, tmp_path: Path) -> None:

@@ -93,8 +93,11 @@ def retrieval(evaluation: Evaluation) -> Node | None:
     if not ceilings:
         return None
     heading = "Recall of retrieval by number of candidates"
-    if any(len(each.sizes) > 1 for each in ceilings):
-        plot = curves("ceiling", heading, ceilings)
+    drawn = [
+        each for each in ceilings if each.sizes[-1] > 0
+    ]  # a search by words retrieves nothing for a photo
+    if any(len(each.sizes) > 1 for each in drawn):
+        plot = curves("ceiling", heading, drawn)
     else:
         tracks = [Track(each.name, [("source", each.recall[-1])]) for each in ceilings]
         plot = forest("ceiling", heading, "recall", tracks)
