@@ -148,6 +148,8 @@ def fit_sources(
         )
         run.seconds[source.name] = timed.seconds
         slots.append(SourceSlot(source.name, source.quota, timed.result))
+    with run.progress.step("preparing features"):
+        features = Features.fit(system, data)
     return Pipeline(
         items=data.items,
         events=tuple(event.name for event in system.events),
@@ -155,7 +157,7 @@ def fit_sources(
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
         sources=tuple(slots),
         popular=most_popular(data.histories, data.items),
-        features=Features.fit(system, data),
+        features=features,
         filters=tuple(each.fit(data.items) for each in system.filters),
         order=tuple(each.fit(data.items) for each in system.order),
     )
