@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from shortlist.evaluation.bootstrap import Interval
 from shortlist.evaluation.evaluation import Evaluation, RecallCeiling, from_json, to_json
 from shortlist.evaluation.report import SampleUser, show, write_html
 from shortlist.evaluation.report.figures import count, milliseconds, seconds, size
@@ -125,14 +126,15 @@ def test_recall_ceilings_without_curves_are_bars(evaluation: Evaluation, tmp_pat
     assert "all together 0.9" in page
 
 
-def test_a_source_that_retrieves_nothing_is_in_the_table_and_not_drawn(
+def test_a_source_that_retrieves_nothing_is_in_the_table_alone(
     evaluation: Evaluation, tmp_path: Path
 ) -> None:
-    first, *others = evaluation.recall_ceilings
-    empty = RecallCeiling("words", (0.0,), (replace(first.recall[-1], mean=0.0, low=0.0, high=0.0),))
-    page = written(replace(evaluation, recall_ceilings=(empty, first, *others)), tmp_path)
-    assert "words" in page
-    assert "candidates per query" in page
+    nothing = RecallCeiling("bm25", (0.0,), (Interval(0.0, 0.0, 0.0),))
+    page = written(replace(evaluation, recall_ceilings=(nothing, *evaluation.recall_ceilings)), tmp_path)
+    assert not re.search(r'="[^"]*\b(?:nan|inf)\b', page)
+    assert "bm25" in page
+    alone = written(replace(evaluation, recall_ceilings=(nothing,)), tmp_path)
+    assert "bm25 0.000" in alone
 
 
 def test_a_model_that_finds_nothing_can_be_drawn(bare: Evaluation, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Training: examples as the pipeline would have seen them, and nothing from the future."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -53,6 +53,54 @@ def test_examples_are_the_pipelines_own_candidates():
     assert (labels[:, 1] <= labels[:, 0]).all()  # whoever liked it viewed it
     # every positive is something that was retrieved and done later; retrieval misses some
     assert 0 < labels[:, 0].sum() <= len(split.test.items)
+
+
+def test_examples_have_queries_groups_and_a_validation_part():
+    split = by_share(toy_histories())
+    pipeline = fit_sources(system, toy_data(split.train))
+    task = of_users(system, toy_data(), split)
+    examples = build_examples(system, pipeline, task)
+    assert examples.validation is None  # of 120 queries, a twentieth says nothing
+    queries = examples.inputs.queries
+    assert len(queries) == examples.groups[-1] + 1
+    assert (np.diff(examples.groups) >= 0).all()
+    rows = np.flatnonzero(np.diff(task.positives.offsets) > 0)
+    assert np.array_equal(queries.histories.items, task.queries(rows).histories.items)
+    for column in examples.inputs.categorical.values():
+        assert len(column.codes) == len(examples)
+        assert column.codes.max() < len(column.vocabulary)
+
+
+def test_a_validation_part_shares_no_query(monkeypatch):
+    monkeypatch.setattr("shortlist.training.examples.MIN_VALIDATION", 3)
+    split = by_share(toy_histories())
+    pipeline = fit_sources(system, toy_data(split.train))
+    task = of_users(system, toy_data(), split)
+    examples = build_examples(system, pipeline, task)
+    held_out = examples.validation
+    users = {part.inputs.queries.histories.items.tobytes() for part in (examples, held_out)}
+    assert len(users) == 2
+    count = len(examples.inputs.queries) + len(held_out.inputs.queries)
+    assert count == (np.diff(task.positives.offsets) > 0).sum()
+    assert len(held_out.inputs.queries) == round(0.05 * count)
+    assert held_out.inputs.names == examples.inputs.names
+
+
+def test_sources_get_what_came_next_only_for_the_examples_of_an_evaluation():
+    given = []
+
+    @dataclass(frozen=True, kw_only=True)
+    class Curious(Popular):
+        def fit(self, data, options):
+            given.append((len(data.histories.items), data.validation, tuple(data.objectives), options.seed))
+            return super().fit(data, options)
+
+    evaluate(replace(system, sources=[Curious()], seed=3), toy_items(), toy_histories())
+    (first, next_events, objectives, seed), (older, hidden, _, _) = given
+    assert first + len(next_events.items) == older  # the same users, what they did next
+    assert hidden is None
+    assert objectives == tuple(system.objectives)
+    assert seed == 3
 
 
 def test_examples_know_nothing_of_what_came_after():

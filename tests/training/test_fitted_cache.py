@@ -131,7 +131,7 @@ def test_what_has_no_fingerprint_is_fitted_each_time():
     assert key_of(object()) is None
     cache, calls = FittedCache(), []
     for _ in range(2):
-        cache.source(EASE(), None, TrainingOptions(), lambda: calls.append(1))
+        cache.source(EASE(), None, 0, lambda: calls.append(1))
     assert len(calls) == 2
 
 
@@ -139,7 +139,7 @@ def test_the_cache_is_bounded(monkeypatch):
     monkeypatch.setattr("shortlist.training.fitted_cache.MAX_SOURCES", 2)
     cache, calls = FittedCache(), []
     for key in ("a", "b", "a", "c", "a", "b"):  # b is the least recently used when c comes
-        cache.source(EASE(), key, TrainingOptions(), lambda key=key: calls.append(key))
+        cache.source(EASE(), key, 0, lambda key=key: calls.append(key))
     assert calls == ["a", "b", "c", "b"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
+from shortlist.base.progress import Step
 from shortlist.base.queries import Ragged, Retrieved
 from shortlist.base.types import Mask
 from shortlist.base.users import NO_USERS, Users
@@ -69,15 +71,33 @@ def evaluate_lists(system: System, data: TrainingData, run: TrainingRun) -> Tria
     """Evaluate the lists that are returned to queries."""
     task = train_test_task(system, data)
     trained = fit_data(system, task.data, run, "evaluation", validate=True)
-    evaluated_on = evaluation_set(trained.retrieval, task.queries, task.positives)
-    lists, ceilings = _replayed(system, trained, evaluated_on, task, run)
-    models = _measured(system, trained, evaluated_on, task, lists, run)
+    pipelines = _pipelines(system, trained, task)
+    with run.progress.step("making the evaluation set"):
+        evaluated_on = evaluation_set(trained.retrieval, task.queries, task.positives)
+    lists, ceilings = _replayed(trained, pipelines, evaluated_on, task, run)
+    models = _measured(system, trained, pipelines, evaluated_on, task, lists, run)
     if system.rankers:
         examples = ranker_examples(system, data, run)  # those on which the release's ranker will be fitted
-        models = [_scored(system, model, trained, examples) for model in models]
+        with run.progress.step("evaluating probabilities", len(models), "models") as step:
+            models = [_scored(system, model, trained, examples, step) for model in models]
+    with run.progress.step("comparing models"):
+        evaluation = _compared(system, data, models, lists, ceilings, evaluated_on, task)
+    return Trial(evaluation, trained, evaluated_on, task)
+
+
+def _compared(
+    system: System,
+    data: TrainingData,
+    models: list[EvaluatedModel],
+    lists: dict[str, Retrieved],
+    ceilings: list[RecallCeiling],
+    evaluated_on: EvaluationSet,
+    task: TrainTestTask,
+) -> Evaluation:
+    """The choice, the summary and the slices."""
     finalists = [each for each in models if each.kind == "pipeline"]
     choice = choose(finalists, system.requirements, seed=system.seed)
-    evaluation = Evaluation(
+    return Evaluation(
         system=system.name,
         split=task.description,
         sizes=Sizes(len(data.histories), len(data.items), len(data.histories.items), len(evaluated_on)),
@@ -89,7 +109,6 @@ def evaluate_lists(system: System, data: TrainingData, run: TrainingRun) -> Tria
         slices=_slices(models, lists, evaluated_on, task),
         measured=machine(),
     )
-    return Trial(evaluation, trained, evaluated_on, task)
 
 
 def _pipelines(system: System, trained: Trained, task: TrainTestTask) -> dict[str, Pipeline]:
@@ -104,7 +123,11 @@ def _pipelines(system: System, trained: Trained, task: TrainTestTask) -> dict[st
 
 
 def _replayed(
-    system: System, trained: Trained, evaluated_on: EvaluationSet, task: TrainTestTask, run: TrainingRun
+    trained: Trained,
+    pipelines: Mapping[str, Pipeline],
+    evaluated_on: EvaluationSet,
+    task: TrainTestTask,
+    run: TrainingRun,
 ) -> tuple[dict[str, Retrieved], list[RecallCeiling]]:
     """The lists of every model, and the recall of retrieval."""
     past = trained.retrieval.as_of(task.log)  # as a server would have it, which follows what happens
@@ -112,14 +135,15 @@ def _replayed(
     with run.progress.step("replaying all models", len(evaluated_on), "queries") as step:
         replayed = replay(past, rankers, evaluated_on, step)
         lists = {**replayed.sources, **replayed.rankers}
-        if system.events:
-            lists[BASELINE] = replay_whole(_pipelines(system, trained, task)[BASELINE], evaluated_on)
+        if BASELINE in pipelines:
+            lists[BASELINE] = replay_whole(pipelines[BASELINE], evaluated_on)
     return lists, recall_ceilings(replayed, evaluated_on.truth)
 
 
 def _measured(
     system: System,
     trained: Trained,
+    pipelines: Mapping[str, Pipeline],
     evaluated_on: EvaluationSet,
     task: TrainTestTask,
     lists: dict[str, Retrieved],
@@ -129,7 +153,7 @@ def _measured(
     counts = np.bincount(task.data.histories.items, minlength=len(task.data.items))
     words = [name for name in attributes_of(task.data.items.table, "words") if name != "title"]
     tags = task.data.items.table[words[0]] if words else None
-    pipelines, declared = _pipelines(system, trained, task), {each.name: each for each in system.rankers}
+    declared = {each.name: each for each in system.rankers}
     sources = sum(trained.seconds[slot.name] for slot in trained.retrieval.sources)
     models = []
     total = len(pipelines) * (WARM_UP + REQUESTS)
@@ -156,8 +180,11 @@ def _measured(
 _INTERPRETABILITY = {"baseline": "counts", "source": "neighbours", "pipeline": "coefficients"}
 
 
-def _scored(system: System, model: EvaluatedModel, trained: Trained, examples: Examples) -> EvaluatedModel:
+def _scored(
+    system: System, model: EvaluatedModel, trained: Trained, examples: Examples, step: Step
+) -> EvaluatedModel:
     """The model with the quality of its ranker's probabilities on the candidates of the newer part."""
+    step.advance()
     if model.name not in trained.rankers:
         return model
     ranker = trained.rankers[model.name].ranker

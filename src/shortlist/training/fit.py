@@ -25,7 +25,14 @@ from shortlist.base.users import NO_USERS, Users
 from shortlist.features.features import Features
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.source_slot import SourceSlot
-from shortlist.system.contracts import Examples, FittedSource, Source, TrainingData, TrainingOptions
+from shortlist.system.contracts import (
+    Component,
+    Examples,
+    FittedSource,
+    Source,
+    TrainingData,
+    TrainingOptions,
+)
 from shortlist.system.system import System
 from shortlist.training.examples import build_examples
 from shortlist.training.fitted_cache import key_of
@@ -91,7 +98,9 @@ def fit_rankers(system: System, retrieval: Pipeline, examples: Examples | None, 
             run.progress.step(f"fitting {ranker.name} on {len(examples):,} examples"),
             blas_threads(len(examples)),
         ):
-            rankers[ranker.name] = replace(retrieval, ranker=ranker.fit(examples, run.options))
+            rankers[ranker.name] = replace(
+                retrieval, ranker=ranker.fit(examples, _options(system, ranker, run))
+            )
         run.seconds[ranker.name] = perf_counter() - start
     return Trained(retrieval, rankers, dict(run.seconds), len(examples))
 
@@ -126,17 +135,21 @@ def fit_sources(
 ) -> Pipeline:
     """A pipeline without a ranker; sources that this run has fitted on the same data are taken from its cache."""
     run = run or TrainingRun()
-    options = replace(run.options, seed=system.seed)
     run.events = max(run.events, len(data.histories.items))
     key = key_of(data)
     which = ""
-    if system.sources and not run.cache.has_sources(system.sources, key, options):
+    if system.sources and not run.cache.has_sources(system.sources, key, system.seed):
         which = run.next_fit(data, purpose)
     slots = []
     for source in system.sources:
-        timed = run.cache.source(source, key, options, partial(_fit_source, source, data, options, which))
+        options = _options(system, source, run)
+        timed = run.cache.source(
+            source, key, options.seed, partial(_fit_source, source, data, options, which)
+        )
         run.seconds[source.name] = timed.seconds
         slots.append(SourceSlot(source.name, source.quota, timed.result))
+    with run.progress.step("preparing features"):
+        features = Features.fit(system, data)
     return Pipeline(
         items=data.items,
         events=tuple(event.name for event in system.events),
@@ -144,9 +157,17 @@ def fit_sources(
         weights=np.array([objective.weight for objective in system.objectives], np.float32),
         sources=tuple(slots),
         popular=most_popular(data.histories, data.items),
-        features=Features.fit(system, data),
+        features=features,
         filters=tuple(each.fit(data.items) for each in system.filters),
         order=tuple(each.fit(data.items) for each in system.order),
+    )
+
+
+def _options(system: System, component: Component, run: TrainingRun) -> TrainingOptions:
+    """The run's options with the System's seed, and a checkpoint folder for each component."""
+    folder = run.options.checkpoints
+    return replace(
+        run.options, seed=system.seed, checkpoints=None if folder is None else folder / component.name
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
 
-from shortlist.system.contracts import Examples, FittedSource, Source, TrainingOptions
+from shortlist.system.contracts import Examples, FittedSource, Source
 from shortlist.training.fingerprint import fingerprint
 
 T = TypeVar("T")
@@ -39,14 +39,14 @@ class FittedCache:
         self._examples: OrderedDict[str, Timed[Examples]] = OrderedDict()
 
     def source(
-        self, source: Source, data_key: str | None, options: TrainingOptions, fit: Callable[[], FittedSource]
+        self, source: Source, data_key: str | None, seed: int, fit: Callable[[], FittedSource]
     ) -> Timed[FittedSource]:
         """``source`` fitted on the data with ``data_key``: the one that is kept, else what ``fit`` returns."""
-        return _get(self._sources, key_of(source, data_key, options.seed), fit, MAX_SOURCES)
+        return _get(self._sources, key_of(source, data_key, seed), fit, MAX_SOURCES)
 
-    def has_sources(self, sources: Sequence[Source], data_key: str | None, options: TrainingOptions) -> bool:
+    def has_sources(self, sources: Sequence[Source], data_key: str | None, seed: int) -> bool:
         """Whether all of ``sources`` are kept as fitted on the data with ``data_key``."""
-        return all(key_of(source, data_key, options.seed) in self._sources for source in sources)
+        return all(key_of(source, data_key, seed) in self._sources for source in sources)
 
     def examples(self, key: str | None, build: Callable[[], Examples]) -> Examples:
         """The examples of ``key`` (of all that decides them): those that are kept, else what ``build`` returns."""
