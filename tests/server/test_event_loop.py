@@ -116,7 +116,10 @@ def test_every_route_is_tested(held):
     paths = {(method.upper(), path) for path, routes in document["paths"].items() for method in routes}
     tested = {(method, path.split("?")[0]) for method, path, _ in WAITING}
     tested |= {("GET", path) for path in IMMEDIATE} | {("POST", "/v1/exposures")}
-    named = {("GET", "/v1/users/{user}/history"), *((m, "/v1/items/{item}") for m in ("GET", "PUT", "DELETE"))}
+    named = {
+        ("GET", "/v1/users/{user}/history"),
+        *((m, "/v1/items/{item}") for m in ("GET", "PUT", "DELETE")),
+    }
     without_store = {("GET", "/v1/pictures/{hash}")}  # reads a file, on a thread for that
     with_file = {("POST", "/v1/search/upload")}  # as /v1/search, after the file is read
     assert paths <= tested | named | without_store | with_file
