@@ -229,7 +229,7 @@ def recommend(
     n: N = 20,
     context: Annotated[
         list[str] | None,
-        typer.Option(help="What the request says besides, as device=mobile; may come several times."),
+        typer.Option(help="A context of the request, as device=mobile; may be repeated."),
     ] = None,
     system: Which = None,
 ) -> None:
@@ -259,18 +259,19 @@ def search(
     photo: Annotated[
         Path | None, typer.Argument(help="A picture file to search with.", show_default=False)
     ] = None,
-    item: Annotated[str | None, typer.Option(help="An item that others should be like.")] = None,
+    item: Annotated[str | None, typer.Option(help="An item to find similar ones of.")] = None,
     text: Annotated[str, typer.Option(help="Words of names and descriptions.")] = "",
     crop: Annotated[
-        str | None, typer.Option(help="The part that is meant: auto, or left,top,right,bottom from 0 to 1.")
+        str | None, typer.Option(help="The part to search with: auto, or left,top,right,bottom from 0 to 1.")
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option(help="Only items with this, as product=Apple; may come several times.")
+        list[str] | None,
+        typer.Option(help="An attribute that items must have, as product=Apple; may be repeated."),
     ] = None,
     n: N = 20,
     system: Which = None,
 ) -> None:
-    """Find what looks like a photo or an item, or has some words, in the published release."""
+    """Find items that look like a photo or an item, or match a text, in the published release."""
     from shortlist.base.errors import NotFoundError
     from shortlist.cli.show import show_results
     from shortlist.project.local_service import service_of

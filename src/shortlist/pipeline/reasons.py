@@ -9,34 +9,35 @@ import numpy as np
 from shortlist.base.types import Positions
 from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.state import PathState
-from shortlist.system.contracts import DescribesCandidates, ExplainsWithHistory
 
 
 def because(sources: Sequence[SourceSlot], state: PathState) -> Positions:
     """The history item that contributes most to each candidate, int32[candidates]; -1: none.
 
-    The sources that retrieved a candidate are asked in their order, until one can name an item.
+    The sources that retrieved a candidate are tried in their order, until one names an item.
     """
     rows, items = state.candidates.rows, state.candidates.items
     anchors = np.full(len(rows), -1, np.int32)
     for place, encoded in state.encoded.items():
-        fitted: object = sources[place].fitted
-        if isinstance(fitted, ExplainsWithHistory):
+        source = sources[place].explains_with_history
+        if source is not None:
             unexplained = np.flatnonzero((anchors < 0) & state.candidates.retrieved_by[:, place])
             if len(unexplained):
-                anchors[unexplained] = fitted.because(encoded, rows[unexplained], items[unexplained])
+                anchors[unexplained] = source.because(encoded, rows[unexplained], items[unexplained])
     return anchors
 
 
 def descriptions(sources: Sequence[SourceSlot], state: PathState) -> tuple[str, ...]:
-    """What the sources that retrieved a candidate say of it, in one phrase for each; often empty."""
+    """What its sources say of each candidate, one phrase for each; () where no source says anything."""
     rows, items, by = state.candidates.rows, state.candidates.items, state.candidates.retrieved_by
+    if all(sources[place].describes_candidates is None for place in state.encoded):
+        return ()
     phrases: list[list[str]] = [[] for _ in rows]
     for place, encoded in state.encoded.items():
-        fitted: object = sources[place].fitted
-        if isinstance(fitted, DescribesCandidates):
+        source = sources[place].describes_candidates
+        if source is not None:
             mine = np.flatnonzero(by[:, place])
-            texts = fitted.describe(encoded, rows[mine], items[mine])
+            texts = source.describe(encoded, rows[mine], items[mine])
             for entry, text in zip(mine.tolist(), texts, strict=True):
                 phrases[entry] += [text] if text else []
     return tuple("; ".join(each) for each in phrases)

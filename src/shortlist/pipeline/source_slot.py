@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,12 @@ import numpy as np
 from shortlist.base.items import Items
 from shortlist.base.queries import Allowed, Queries, Retrieved
 from shortlist.base.types import Floats, Positions, Rows
-from shortlist.system.contracts import FittedSource, GrowsWithCatalogue
+from shortlist.system.contracts import (
+    DescribesCandidates,
+    ExplainsWithHistory,
+    FittedSource,
+    GrowsWithCatalogue,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,18 @@ class SourceSlot:
     quota: int
     fitted: FittedSource
     trained: int | None = None  # it knows the items before this position; None: the whole catalogue
+
+    @cached_property
+    def explains_with_history(self) -> ExplainsWithHistory | None:
+        """The source, where it has this capability; looked up once, since that is slow for a protocol."""
+        fitted: object = self.fitted
+        return fitted if isinstance(fitted, ExplainsWithHistory) else None
+
+    @cached_property
+    def describes_candidates(self) -> DescribesCandidates | None:
+        """The source, where it has this capability."""
+        fitted: object = self.fitted
+        return fitted if isinstance(fitted, DescribesCandidates) else None
 
     def encode(self, queries: Queries) -> Any:
         """The source's view of the queries."""

@@ -18,8 +18,8 @@ from shortlist.base.errors import UnavailableError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PICTURE_THREADS = 2  # pictures that are decoded at a time, and
-PICTURES_WAITING = 32  # that wait for it; what comes beyond is asked to come again
+PICTURE_THREADS = 2  # pictures that are decoded at a time
+PICTURES_WAITING = 32  # pictures that wait for a thread; beyond, requests are refused with 503
 
 
 def _one_thread_here() -> None:
@@ -54,10 +54,10 @@ def blocking(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
 
 
 async def with_picture(function: Callable[[], R]) -> R:
-    """The result of ``function``, which reads pictures. UnavailableError where too many wait."""
+    """The result of ``function``, which decodes pictures. UnavailableError where too many wait."""
     global _pictures_waiting
     if _pictures_waiting >= PICTURE_THREADS + PICTURES_WAITING:
-        raise UnavailableError("too many pictures are being read: try again in a second")
+        raise UnavailableError("too many pictures are being decoded: try again in a second")
     _pictures_waiting += 1
     try:
         return await get_running_loop().run_in_executor(_PICTURES, function)

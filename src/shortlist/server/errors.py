@@ -1,4 +1,4 @@
-"""From errors to problem answers (RFC 9457) that name the field; nothing of the inside gets out."""
+"""From errors to problem documents (RFC 9457) that name the field and reveal no internals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STATUS = {
 
 
 def answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    """The problem answer to any error that a route or the framework raised."""
+    """The problem document for any error that a route or the framework raised."""
     field, detail = "", str(error)
     if isinstance(error, HTTPException):
         status = HTTPStatus(error.status_code)
@@ -54,7 +54,7 @@ def answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Pro
 
 
 def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> tuple[str, str]:
-    """Field and message of an error that the web framework found."""
+    """Field and message of an error that the web framework raised."""
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return "", f"nothing is at {request.url.path}; the routes are described at /schema"
@@ -64,9 +64,9 @@ def _of_framework(request: Request[Any, Any, Any], error: HTTPException) -> tupl
                 f"{request.url.path} does not take {request.method}; the routes are described at /schema",
             )
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return "body", "body: is larger than this server reads"
+            return "body", "body: is larger than this route accepts"
         case HTTPStatus.BAD_REQUEST if not isinstance(error, ValidationException):
-            return "body", f"body: is no JSON ({error.detail})"
+            return "body", f"body: is not JSON ({error.detail})"
     cause = str(error.__cause__ or error.detail)
     path = re.search(r" - at `\$\.?(.*)`$", cause)
     field = re.sub(r"^data\.?", "", path[1]) if path else ""

@@ -1,19 +1,21 @@
-"""The outermost layer: every answer gets a request id, every request is counted."""
+"""ASGI middleware: every answer has a request id, every request is counted."""
 
 from __future__ import annotations
 
 import re
 import uuid
 from time import perf_counter
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from litestar import Request
+from litestar import Request, Response
+from litestar.background_tasks import BackgroundTask
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from shortlist.service.call import Call
 from shortlist.service.metrics import Metrics
 
+T = TypeVar("T")
 _SAFE_ID = re.compile(rb"[\w.:-]{1,128}")
 _ID, _BEGAN = "shortlist_request_id", "shortlist_began"
 
@@ -53,10 +55,19 @@ def request_id(request: Request[Any, Any, Any]) -> str:
 
 
 def call_of(request: Request[Any, Any, Any]) -> Call:
-    """The call of a request, which began when the request came; its first stage is the way up to here."""
+    """The call of a request, which began when the request came; its first stage, receive, ends here."""
     call = Call(request_id(request), cast(dict[str, Any], request.scope)[_BEGAN])
     call.stage("receive")
     return call
+
+
+def answered(answer: T, call: Call) -> Response[T]:
+    """The response with ``answer``; counters and exposures of ``call`` follow it."""
+
+    async def finish() -> None:
+        call.finish()  # memory only, so it may run on the event loop
+
+    return Response(answer, background=BackgroundTask(finish))
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""Two plain pages that need nothing from elsewhere: the front door, and the reference of the interface."""
+"""The pages of the server: landing page, search, and the reference of the interface. They load nothing else."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _EXAMPLES = {"user": "42", "item": "50", "hash": "0" * 64}  # of parameters in U
 
 @get("/", include_in_schema=False, media_type=MediaType.HTML)
 async def landing() -> str:
-    """Where a person who opens the server's address arrives."""
+    """The page at the server's address: try a user, follow links."""
     return _page("Shortlist", _LANDING)
 
 
 @get("/search", include_in_schema=False, media_type=MediaType.HTML)
 async def search_page() -> str:
-    """Where a person searches with a photo."""
+    """The page that searches with a photo."""
     return _SEARCH
 
 
@@ -55,7 +55,7 @@ def _page(title: str, body: str) -> str:
 def _route(base: str, path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
     parameters = operation.get("parameters", [])
     rows = [
-        f"<tr><td><code>{escape(p['name'])}</code><td>{escape(p['in'])}<td>{_words(p.get('description', ''))}"
+        f"<tr><td><code>{escape(p['name'])}</code><td>{escape(p['in'])}<td>{_html(p.get('description', ''))}"
         for p in parameters
     ]
     needed = [p["name"] for p in parameters if p["in"] == "query" and p["required"]]
@@ -68,14 +68,14 @@ def _route(base: str, path: str, method: str, operation: dict[str, Any], documen
     elif body is not None:
         command += f" \\\n  -d '{json.dumps(body)}'"
     title = escape(f"{method.upper()} {path}")
-    words = _words(f"{operation['summary']}. {operation['description']}")
+    words = _html(f"{operation['summary']}. {operation['description']}")
     table = f"<table>{''.join(rows)}</table>" if rows else ""
     return (
         f"<section><h2><code>{title}</code></h2><p>{words}</p>{table}<pre>{escape(command)}</pre></section>"
     )
 
 
-def _words(text: str) -> str:
+def _html(text: str) -> str:
     """Text with its ``code``."""
     return re.sub(r"`+(.+?)`+", r"<code>\1</code>", escape(text))
 

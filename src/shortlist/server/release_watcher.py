@@ -22,7 +22,7 @@ class ReleaseWatcher:
     """Keeps ``service`` on the release that the home's ``current`` names.
 
     A release that is damaged, cannot be loaded or fails its trial requests is refused: logged as an error,
-    counted, and not tried again until somebody publishes. The old one goes on serving; a server that has
+    counted, and not tried again until the next publish. The old one goes on serving; a server that has
     none yet takes the newest older release that works.
     """
 

@@ -7,13 +7,12 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import MediaType, Request, Response, delete, get, post, put
-from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from shortlist.base.errors import InvalidRequestError
 from shortlist.server.compute_pool import blocking, computed
-from shortlist.server.middleware import call_of
+from shortlist.server.middleware import answered, call_of
 from shortlist.server.schemas import Health, Readiness
 from shortlist.service.answers import (
     EventReceipts,
@@ -46,7 +45,7 @@ AnyRequest = Request[Any, Any, Any]
 TheService = NamedDependency[Service]
 QueryKey = Annotated[str, QueryParameter(min_length=1, max_length=MAX_KEY)]
 QueryCount = Annotated[int, QueryParameter(ge=1, le=MAX_ITEMS, description="how many items to return")]
-Trace = Annotated[bool, QueryParameter(description="also tell how each stage went")]
+Trace = Annotated[bool, QueryParameter(description="also answer with how each stage of the request went")]
 
 
 @post("/v1/recommend", status_code=200, tags=["recommend"], summary="Recommend items to a user")
@@ -69,7 +68,7 @@ def recommend_by_url(
     user: QueryKey,
     n: QueryCount = 20,
     where: Annotated[str | None, QueryParameter(description='JSON, for example {"genres": "Comedy"}')] = None,
-    exclude: Annotated[list[str] | None, QueryParameter(description="may come several times")] = None,
+    exclude: Annotated[list[str] | None, QueryParameter(description="may be repeated")] = None,
     context: Annotated[
         str | None, QueryParameter(description='JSON, for example {"device": "mobile"}')
     ] = None,
@@ -78,8 +77,8 @@ def recommend_by_url(
     """The same as POST, for browsers and caches."""
     call = call_of(request)
     conditions = _decoded("where", where, dict[str, Any], '{"genres": "Comedy"}')
-    said = _decoded("context", context, dict[str, str], '{"device": "mobile"}')
-    [slate] = service.recommend([RecommendRequest(user, n, conditions, [*(exclude or ())], said)], call)
+    values = _decoded("context", context, dict[str, str], '{"device": "mobile"}')
+    [slate] = service.recommend([RecommendRequest(user, n, conditions, [*(exclude or ())], values)], call)
     return _answer(slate, call, trace=trace)
 
 
@@ -94,7 +93,7 @@ def similar(
     return _answer(slate, call, trace=trace)
 
 
-@post("/v1/rank", status_code=200, tags=["recommend"], summary="Rank candidates of your own")
+@post("/v1/rank", status_code=200, tags=["recommend"], summary="Rank given candidates")
 @computed
 def rank(
     data: JSONBody[RankRequest], request: AnyRequest, service: TheService, trace: Trace = False
@@ -105,7 +104,7 @@ def rank(
     return _answer(slate, call, trace=trace)
 
 
-@post("/v1/predict", status_code=200, tags=["recommend"], summary="Judge rows of users and items")
+@post("/v1/predict", status_code=200, tags=["recommend"], summary="Predict the objectives of rows")
 @computed
 def predict(
     data: JSONBody[PredictRequest], request: AnyRequest, service: TheService, trace: Trace = False
@@ -118,13 +117,13 @@ def predict(
 @post("/v1/explain", status_code=200, tags=["recommend"], summary="Why this item, and why not that")
 @computed
 def explain(data: JSONBody[ExplainRequest], request: AnyRequest, service: TheService) -> Explanations:
-    """Everything that is known about each item's way into the user's slate, or out of it."""
+    """How each item fares on the request path, and what its prediction is made of."""
     return service.explain(data, call_of(request))
 
 
 @post("/v1/events", status_code=200, tags=["events"], summary="Post one event, or a list of up to 1000")
 async def events(data: JSONBody[EventRequest | list[EventRequest]], service: TheService) -> EventReceipts:
-    """Durable when answered, counted once by ``event_id``, seen by the user's next request.
+    """Durable when answered, counted once by ``event_id``, in the history of the user's next request.
 
     A batch is accepted whole or not at all.
     """
@@ -213,18 +212,14 @@ ROUTES = [
 
 
 def _answer(answer: T, call: Call, *, trace: bool) -> Response[T]:
-    """The answer, without its stages unless they are asked for; counters and exposures follow it."""
+    """The response with ``answer``, with its stages only where ``trace`` is set."""
     if not trace:
         answer.stages = msgspec.UNSET  # type: ignore[attr-defined]
-
-    async def afterwards() -> None:
-        call.finish()
-
-    return Response(answer, background=BackgroundTask(afterwards))
+    return answered(answer, call)
 
 
 def _decoded(field: str, text: str | None, kind: type[T], example: str) -> T | None:
-    """What a parameter of a URL says as JSON."""
+    """The JSON in a parameter of a URL; None where it is empty."""
     if not text:
         return None
     try:

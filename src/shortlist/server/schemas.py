@@ -29,7 +29,7 @@ Base64Picture = Annotated[
     str,
     Meta(
         max_length=MAX_PICTURE * 4 // 3 + 200,
-        description="JPEG, PNG, WebP, GIF or BMP in base64; a data: URL will do",
+        description="JPEG, PNG, WebP, GIF or BMP in base64, or as a data: URL",
     ),
 ]
 
@@ -71,13 +71,13 @@ class ItemBody(ServiceRequest):
 
 
 class Health(Struct):
-    """The process is there."""
+    """The process is alive."""
 
     status: str = "ok"
 
 
 class Readiness(Struct):
-    """The server can answer."""
+    """The server can answer requests, from this release."""
 
     release: int
 

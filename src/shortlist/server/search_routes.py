@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.background_tasks import BackgroundTask
 from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body, FromPath, JSONBody
 
 from shortlist.base.errors import InvalidRequestError, NotFoundError
 from shortlist.server.compute_pool import blocking, computed, with_picture
-from shortlist.server.middleware import call_of
+from shortlist.server.middleware import answered, call_of
 from shortlist.server.schemas import MAX_PICTURE_BODY, ItemBody, SearchBody, SearchForm
 from shortlist.service.answers import ItemReceipt, SearchResults
 from shortlist.service.call import Call
 from shortlist.service.pictures import QueryPicture, read_picture
 from shortlist.service.requests import ItemRequest, SearchRequest
-from shortlist.service.service import Service, must_search
+from shortlist.service.service import Service
 
 AnyRequest = Request[Any, Any, Any]
 TheService = NamedDependency[Service]
@@ -38,10 +39,10 @@ YEAR = 31_536_000  # seconds
 async def search(
     data: JSONBody[SearchBody], request: AnyRequest, service: TheService
 ) -> Response[SearchResults]:
-    """What looks like the picture or the item, and has words of the text; at least one of them is needed."""
-    picture = None if data.picture is None else from_base64(data.picture)
-    asked = SearchRequest(picture, data.item, data.text, data.crop, data.n, data.where)
-    return await _results(asked, request, service)
+    """Items that look like the picture or the item and match the text; at least one of them is needed."""
+    text = data.picture
+    search = SearchRequest(None, data.item, data.text, data.crop, data.n, data.where)
+    return await _results(search, request, service, None if text is None else partial(from_base64, text))
 
 
 @post(
@@ -63,11 +64,11 @@ async def search_by_upload(
     if data.where:
         fields["where"] = _json("where", data.where)
     try:
-        asked = msgspec.convert(fields, SearchRequest)
+        search = msgspec.convert(fields, SearchRequest)
     except msgspec.ValidationError as error:
         raise InvalidRequestError("body", str(error)) from error
-    asked.picture = await data.picture.read()
-    return await _results(asked, request, service)
+    picture = await data.picture.read()
+    return await _results(search, request, service, lambda: picture)
 
 
 @post(
@@ -79,9 +80,12 @@ async def search_by_upload(
 )
 async def add_item(data: JSONBody[ItemBody], service: TheService) -> ItemReceipt:
     """Durable when answered, and retrieved from then on. One that is listed is restored if it was deleted."""
-    pictures = [from_base64(text, f"pictures[{place}]") for place, text in enumerate(data.pictures)]
-    asked = ItemRequest(data.item, data.attributes, pictures)
-    return await with_picture(lambda: service.add_item(asked))
+    return await with_picture(partial(_add_item, service, data))
+
+
+def _add_item(service: Service, data: ItemBody) -> ItemReceipt:
+    pictures = [from_base64(text, f"pictures[{index}]") for index, text in enumerate(data.pictures)]
+    return service.add_item(ItemRequest(data.item, data.attributes, pictures))
 
 
 @get(
@@ -99,27 +103,23 @@ def picture(hash: FromPath[str], service: TheService) -> Response[bytes]:
     return Response(service.picture(hash), media_type="image/jpeg", headers=headers)
 
 
-async def _results(asked: SearchRequest, request: AnyRequest, service: Service) -> Response[SearchResults]:
-    must_search(asked)
-    call, read = call_of(request), None
-    if asked.picture is not None:
-        data = asked.picture
-        read = await with_picture(lambda: read_picture(data, asked.crop))
+async def _results(
+    search: SearchRequest, request: AnyRequest, service: Service, data: Callable[[], bytes] | None
+) -> Response[SearchResults]:
+    """The answer to ``search`` with the picture in ``data``, which is decoded beside the event loop."""
+    call, picture = call_of(request), None
+    if data is not None:
+        picture = await with_picture(lambda: read_picture(data(), search.crop))
         call.stage("read_picture")
-    results = await _search(service, asked, call, read)
-
-    async def afterwards() -> None:
-        call.finish()
-
-    return Response(results, background=BackgroundTask(afterwards))
+    return await _search(service, search, call, picture)
 
 
 @computed
 def _search(
-    service: Service, asked: SearchRequest, call: Call, picture: QueryPicture | None
-) -> SearchResults:
-    [results] = service.search([asked], call, [picture])
-    return results
+    service: Service, search: SearchRequest, call: Call, picture: QueryPicture | None
+) -> Response[SearchResults]:
+    [results] = service.search([search], call, [picture])
+    return answered(results, call)
 
 
 def from_base64(text: str, field: str = "picture") -> bytes:

@@ -27,7 +27,7 @@ from shortlist.storage.open import open_store
 log = logging.getLogger("shortlist.server")
 
 Read = Callable[[Path], Release]
-GRACE = 10  # seconds that requests in flight get to finish when the server is told to stop
+SHUTDOWN_GRACE = 10  # seconds that requests in flight get to finish when the server stops
 
 _LOGGING: dict[str, Any] = {
     "version": 1,
@@ -127,5 +127,5 @@ def _config(home: Home, read: Read) -> uvicorn.Config:
         log_config=None,
         lifespan="on",
         server_header=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE,
     )

@@ -12,8 +12,8 @@ from multiprocessing.process import BaseProcess
 
 log = logging.getLogger("shortlist.server")
 
-AGAIN = 1.0  # seconds before a worker that died is replaced
-PATIENCE = 15.0  # seconds that workers get to end
+RESTART_DELAY = 1.0  # seconds before a worker that died is replaced
+TERMINATION_TIMEOUT = 15.0  # seconds that workers have to end
 
 
 def supervise(make: Callable[[], BaseProcess], count: int) -> None:
@@ -26,12 +26,12 @@ def supervise(make: Callable[[], BaseProcess], count: int) -> None:
         for place, worker in enumerate(workers):
             if not worker.is_alive():
                 log.error("worker %s ended with status %s; starting another", worker.pid, worker.exitcode)
-                if not stop.wait(AGAIN):
+                if not stop.wait(RESTART_DELAY):
                     workers[place] = _started(make)
     for worker in workers:
         worker.terminate()
     for worker in workers:
-        worker.join(PATIENCE)
+        worker.join(TERMINATION_TIMEOUT)
         worker.kill()
 
 

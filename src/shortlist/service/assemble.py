@@ -1,4 +1,4 @@
-"""From slates, histories and explanations to answers: the only place where answers are put together."""
+"""From slates, histories and explanations to answers: the one place where they are assembled."""
 
 from __future__ import annotations
 
@@ -101,15 +101,15 @@ def _reasons(view: View, slates: Slates, sources: Sequence[Sequence[str]]) -> li
     """What a source says of the entry, else the history item behind it, else which sources retrieved it."""
     titles = view.pipeline.items.titles(np.maximum(slates.because, 0)) if len(slates.because) else []
     return [
-        said or (f"because of {title}" if anchor >= 0 else f"retrieved by {', '.join(by)}" if by else "")
-        for said, anchor, title, by in zip(
+        own or (f"because of {title}" if anchor >= 0 else f"retrieved by {', '.join(by)}" if by else "")
+        for own, anchor, title, by in zip(
             slates.reasons, slates.because.tolist(), titles, sources, strict=True
         )
     ]
 
 
 def item_explanation(explanation: Explanation) -> ItemExplanation:
-    """The same, to send."""
+    """The same as an answer."""
     return ItemExplanation(**asdict(explanation))
 
 

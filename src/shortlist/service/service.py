@@ -168,15 +168,15 @@ class Service:
     ) -> list[SearchResults]:
         """Items that look like the picture or the item, and match the text; the item itself is left out.
 
-        ``pictures`` are those of the requests where the caller has read them already (`read_picture`). Raises
-        PictureError, NotFoundError, InvalidRequestError.
+        ``pictures``: those of the requests, in place of their bytes, where the caller has read them (`read_picture`).
+        Raises PictureError, NotFoundError, InvalidRequestError.
         """
         with self._answering("search", call) as answering:
-            for request in requests:
-                must_search(request)
             if pictures is None:
                 pictures = [None if r.picture is None else read_picture(r.picture, r.crop) for r in requests]
                 answering.call.stage("read_picture")
+            for request, picture in zip(requests, pictures, strict=True):
+                _must_search(request, picture)
             view = answering.view()
             _must_retrieve(view, "body")
             anchors = [[] if r.item is None else [view.position(str(r.item))] for r in requests]
@@ -301,11 +301,11 @@ class Service:
         return ItemState(key, deleted, known)
 
 
-def must_search(request: SearchRequest) -> None:
+def _must_search(request: SearchRequest, picture: QueryPicture | None) -> None:
     """Raise InvalidRequestError unless the request has something to search for."""
-    if request.picture is None and request.item is None and not request.text.strip():
+    if picture is None and request.item is None and not request.text.strip():
         raise InvalidRequestError("body", "give a picture, an item or a text to search for")
-    if request.picture is None and request.crop is not None:
+    if picture is None and request.crop is not None:
         raise InvalidRequestError("crop", "is a part of a picture, and the request has none")
 
 
