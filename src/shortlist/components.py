@@ -24,6 +24,7 @@ from shortlist.base.files import load_array as load_array
 from shortlist.base.files import read_json as read_json
 from shortlist.base.files import save_arrays as save_arrays
 from shortlist.base.files import write_json as write_json
+from shortlist.base.growable import GrowableArray as GrowableArray
 from shortlist.base.histories import Histories as Histories
 from shortlist.base.items import CodedColumn as CodedColumn
 from shortlist.base.items import Items as Items
@@ -51,9 +52,14 @@ from shortlist.base.types import Picture as Picture
 from shortlist.base.types import Positions as Positions
 from shortlist.base.types import Rows as Rows
 from shortlist.base.users import Users as Users
+from shortlist.features.event_definition import missing_attribute as missing_attribute
+from shortlist.features.event_feature import EventFeature as EventFeature
+from shortlist.features.event_feature import WindowedFeature as WindowedFeature
 from shortlist.features.kind import Block as Block
 from shortlist.features.kind import BlockInputs as BlockInputs
 from shortlist.features.kind import FeatureKind as FeatureKind
+from shortlist.features.readers.reader import ItemStatistics as ItemStatistics
+from shortlist.features.schema import attributes_of as attributes_of
 from shortlist.index import ExactIndex as ExactIndex
 from shortlist.index import SegmentedIndex as SegmentedIndex
 from shortlist.index import VectorIndex as VectorIndex

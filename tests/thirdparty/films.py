@@ -1,9 +1,21 @@
-"""A System whose source, ranker, filter and order come from another package."""
+"""A System whose source, ranker, filter, order and some features come from another package."""
 
 import polars as pl
-from shortlist_extras import MaxPer, NaiveBayes, Released, SharedWords
+from shortlist_extras import MaxPer, NaiveBayes, Released, Repeats, SharedWords
 
-from shortlist import AlreadySeen, Category, Entity, Event, Objective, Popular, System, Table, Tags, Time
+from shortlist import (
+    AlreadySeen,
+    Automatic,
+    Category,
+    Entity,
+    Event,
+    Objective,
+    Popular,
+    System,
+    Table,
+    Tags,
+    Time,
+)
 
 views = Event("view", Table("views.csv"), user="user", item="item", at="at", value="stars")
 
@@ -22,6 +34,7 @@ system = System(
     objectives=[Objective("liked", views, pl.col("value") >= 3)],
     sources=[SharedWords(on="colours", quota=20), Popular(quota=20)],
     rankers=[NaiveBayes()],
+    features=[Automatic(), Repeats(views), Repeats(views, by="item", window="7d")],
     filters=[AlreadySeen(), Released()],
     order=[MaxPer(by="brand", count=2)],
 )

@@ -80,7 +80,7 @@ def test_serves_recommendations_in_a_fresh_process(films):
     slate = [
         (int(item), sources)
         for item, sources in re.findall(
-            r"^ *\d+ +Item (\d+) +found by ([a-z_, ]+?)  ",
+            r"^ *\d+ +Item (\d+) +retrieved by ([a-z_, ]+?)  ",
             shortlist(films, "recommend", "u0", "--n", "8"),
             re.MULTILINE,
         )
@@ -98,3 +98,5 @@ def test_the_release_names_the_classes_of_the_package(films):
     facts = json.loads(next((films / "home" / "releases").glob("*/pipeline.json")).read_text())
     assert "shortlist_extras.source:FittedSharedWords" in {source["class"] for source in facts["sources"]}
     assert facts["ranker"] == "shortlist_extras.ranker:FittedNaiveBayes"
+    features = json.loads(next((films / "home" / "releases").glob("*/features/features.json")).read_text())
+    assert any("shortlist_extras.feature:Repeats" in str(each) for each in features["definitions"])

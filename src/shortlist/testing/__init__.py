@@ -12,6 +12,7 @@ Without pytest, ``check(TestMySource)`` runs the same tests. The suites use the 
 
 from shortlist.testing.check import check as check
 from shortlist.testing.encoders import EncoderContract as EncoderContract
+from shortlist.testing.features import FeatureContract as FeatureContract
 from shortlist.testing.indexes import VectorIndexContract as VectorIndexContract
 from shortlist.testing.rankers import RankerContract as RankerContract
 from shortlist.testing.rankers import toy_examples as toy_examples

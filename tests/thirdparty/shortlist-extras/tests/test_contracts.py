@@ -1,8 +1,9 @@
 """Every component keeps its contract."""
 
-from shortlist_extras import MaxPer, NaiveBayes, Released, SharedWords
+from shortlist_extras import MaxPer, NaiveBayes, Released, Repeats, SharedWords
 
-from shortlist.testing import FilterContract, OrderContract, RankerContract, SourceContract
+from shortlist import Event
+from shortlist.testing import FeatureContract, FilterContract, OrderContract, RankerContract, SourceContract
 
 
 class TestSharedWords(SourceContract):
@@ -21,4 +22,6 @@ class TestMaxPer(OrderContract):
     order = MaxPer(by="brand")
 
 
-# A feature kind of this package goes into src/shortlist_extras/feature.py, and its contract suite here.
+class TestRepeats(FeatureContract):
+    event = Event("view", value="stars")
+    features = (Repeats(event), Repeats(event, by="item"), Repeats(event, by="user", window="7d"))
