@@ -26,6 +26,7 @@ import math
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -143,6 +144,8 @@ def run(
             "--keep: the tree has uncommitted changes, so the run could not be repeated: commit first"
         )
     report = Report(name, sizes={"quick": True} if parsed.quick else {})
+    if argv is None:  # a run that is terminated still removes what it made
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with _stdout_to_stderr() if parsed.json else nullcontext():
         measure(report, parsed)
     if parsed.json:

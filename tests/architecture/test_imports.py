@@ -43,6 +43,10 @@ def test_contract_suites_need_no_pytest():
     assert loaded_after("import sys; sys.modules['pytest'] = None; import shortlist.testing") == []
 
 
+def test_the_python_interface_loads_no_model_library():
+    assert loaded_after("import shortlist; shortlist.open") == []
+
+
 def test_a_system_file_loads_no_model_library():
     assert loaded_after("import runpy; runpy.run_path('examples/movies.py')") == []
 

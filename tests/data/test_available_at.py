@@ -1,4 +1,4 @@
-"""When an event became known travels from its table or its acceptance to the histories that are learned from."""
+"""The time at which an event became available, from its table or its acceptance to the histories."""
 
 import polars as pl
 import pytest
@@ -25,7 +25,7 @@ y,b,4,100,99999999999
 """
 
 
-def test_a_table_says_when_its_events_became_known(declare, home, tmp_path):
+def test_a_table_may_have_a_column_of_availability(declare, home, tmp_path):
     (tmp_path / "events.csv").write_text(LATE)
     system = declare(Table("events.csv"), available_at="known")
     report = ingest(system, home, tmp_path)
@@ -42,14 +42,14 @@ def test_a_table_says_when_its_events_became_known(declare, home, tmp_path):
     assert ingest(system, home, tmp_path).added == 0
 
 
-def test_without_it_events_are_known_as_they_happen(declare, home, tmp_path):
+def test_without_it_events_are_available_as_they_happen(declare, home, tmp_path):
     (tmp_path / "events.csv").write_text(LATE)
     system = declare(Table("events.csv"))
     ingest(system, home, tmp_path)
     assert load_dataset(system, home).histories.available_at is None
 
 
-def test_what_was_accepted_became_known_then(declare, home, tmp_path):
+def test_accepted_events_are_available_from_their_acceptance(declare, home, tmp_path):
     (tmp_path / "events.csv").write_text(LATE)
     system = declare(Table("events.csv"))
     ingest(system, home, tmp_path)
@@ -62,7 +62,7 @@ def test_what_was_accepted_became_known_then(declare, home, tmp_path):
     assert histories.available_at[-1] == histories.available_at[-2] + 1 > 1_600_000_000 * SECOND
 
 
-def test_knowing_needs_a_time():
+def test_availability_needs_a_time():
     with pytest.raises(DeclarationError, match="says when it became known and not when it happened"):
         Event("view", available_at="known")
 

@@ -50,7 +50,7 @@ def test_all_tables_and_columns_are_looked_at_in_one_go(declare, tmp_path):
     assert "there is no file" in text
 
 
-def test_dirt_is_counted_with_its_first_rows(declare, tmp_path):
+def test_bad_rows_are_counted_with_examples(declare, tmp_path):
     dirty = (
         MANY.cast(pl.String)
         .with_row_index("n", offset=1)
@@ -78,7 +78,7 @@ def test_a_table_that_is_all_wrong_is_an_error(declare, tmp_path):
     assert ("error", "the DataFrame: no row is an event") in problems
 
 
-def test_of_a_big_table_it_says_that_it_saw_the_first_rows(declare, tmp_path, monkeypatch):
+def test_of_a_big_table_only_the_first_rows_are_read(declare, tmp_path, monkeypatch):
     monkeypatch.setattr(room, "SAMPLE_ROWS", 50)
     (problem,) = check(declare(Table(MANY), value_range=(1, 4)), tmp_path)
     assert "10 of the first 50 rows (20.0%): value outside 1 to 4" in str(problem)
@@ -92,7 +92,7 @@ def test_of_a_big_table_it_says_that_it_saw_the_first_rows(declare, tmp_path, mo
         (pl.col("value").str.contains("x"), "error", "cannot be evaluated"),
     ],
 )
-def test_objectives_that_say_nothing(when, severity, message, declare, tmp_path):
+def test_objectives_whose_labels_are_all_the_same(when, severity, message, declare, tmp_path):
     (problem,) = check(declare(Table(MANY), when=when), tmp_path)
     assert problem.severity == severity
     assert message in str(problem)
@@ -124,7 +124,7 @@ def test_days_written_as_numbers_are_noticed(declare, tmp_path):
     assert "write days as 2020-01-31" in text
 
 
-def test_too_little_to_learn_from(declare, tmp_path):
+def test_too_few_events_to_learn_from(declare, tmp_path):
     ((severity, text),) = found(declare(Table(MANY[:50])), tmp_path)
     assert severity == "warning"
     assert "50 events of 3 users are too few to learn from" in text

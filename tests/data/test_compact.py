@@ -273,7 +273,7 @@ def test_a_log_that_may_not_be_written(home):
     store.close()
 
 
-def test_a_damaged_mark_is_said_and_nothing_is_guessed(home):
+def test_a_damaged_mark_is_an_error(home):
     (home.events / "compacted.json").write_text("{")
     with pytest.raises(StoreError, match=r"compacted\.json is damaged .* restore it from a copy"):
         open_store(home)

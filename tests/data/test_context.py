@@ -39,7 +39,7 @@ def test_columns_become_one_text(system, home, tmp_path):
     ]
 
 
-def test_rows_that_are_in_the_log_are_known_by_their_context_too(system, home, tmp_path):
+def test_logged_rows_are_compared_by_their_context_too(system, home, tmp_path):
     ingest(system, home, tmp_path)
     (tmp_path / "ratings.csv").write_text(ROWS + "a,x,2020-01-01,5,car,Wien\n")
     report = ingest(system, home, tmp_path)
@@ -74,7 +74,7 @@ def test_a_log_from_before_contexts_is_read(declare, home, tmp_path):
         ingest(later, home, tmp_path)
 
 
-def test_a_missing_column_is_told_by_check_and_by_ingest(declare, home, tmp_path):
+def test_a_missing_column_is_reported_by_check_and_by_ingest(declare, home, tmp_path):
     (tmp_path / "ratings.csv").write_text(ROWS)
     wrong = declare("ratings.csv", context={"device": "kinds"})
     [problem] = [each for each in check(wrong, tmp_path) if each.severity == "error"]

@@ -52,7 +52,7 @@ def test_histories_are_the_log_sorted_by_user_and_time_stably(rows, batch, decla
     assert data.schema == {"title": "text"}
 
 
-def test_events_are_told_apart_by_their_place_in_the_system(declare, home, tmp_path):
+def test_codes_of_events_follow_the_declaration(declare, home, tmp_path):
     views = pl.DataFrame({"user": ["x"], "item": ["a"], "at": [50_000]})
     view = Event("view", Table(views), at="at")
     system = declare(

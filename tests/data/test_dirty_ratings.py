@@ -163,7 +163,7 @@ def problems(system, home, root) -> list[str]:
     return caught.value.problems
 
 
-def test_unknown_columns_are_all_named_with_what_was_meant(write, declare, home, tmp_path):
+def test_missing_columns_are_all_named_with_a_suggestion(write, declare, home, tmp_path):
     write("ratings.csv", GOOD)
     found = problems(declare("ratings.csv", user="usr", value="ratng"), home, tmp_path)
     assert found == [
@@ -179,7 +179,7 @@ def test_an_empty_file_is_named(write, declare, home, tmp_path):
     ]
 
 
-def test_a_missing_table_is_named_with_what_was_meant(write, declare, home, tmp_path):
+def test_a_missing_table_is_named_with_a_suggestion(write, declare, home, tmp_path):
     write("ratings.csv", GOOD)
     (found,) = problems(declare("rating.csv"), home, tmp_path)
     assert "rating.csv: there is no such file" in found
@@ -205,10 +205,10 @@ def test_a_file_that_is_no_parquet_is_named(write, declare, home, tmp_path):
     assert found.startswith("ratings.parquet cannot be read as Parquet")
 
 
-def test_an_ending_that_says_nothing_needs_a_separator(write, declare, home, tmp_path):
+def test_an_unknown_ending_needs_a_separator(write, declare, home, tmp_path):
     write("ratings.dat", GOOD)
     (found,) = problems(declare("ratings.dat"), home, tmp_path)
-    assert "the ending says nothing" in found
+    assert "the ending does not tell its format" in found
     assert ingest(declare(Table("ratings.dat", separator=",")), home, tmp_path).added == 2
 
 

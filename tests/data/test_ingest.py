@@ -390,7 +390,7 @@ def test_movielens_small(data_folder: Path, declare, home, monkeypatch):
     assert scan(home).collect()["value"].mean() == pytest.approx(3.5436, abs=1e-4)
 
 
-def test_a_damaged_ledger_is_said_and_may_be_removed(declare, home, tmp_path):
+def test_a_damaged_ledger_is_an_error_and_may_be_removed(declare, home, tmp_path):
     (tmp_path / "events.csv").write_text("user,item,rating,at\nx,a,4,100\n")
     system = declare(Table("events.csv"))
     ingest(system, home, tmp_path)

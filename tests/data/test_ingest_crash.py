@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from shortlist.base import files
+from shortlist.data import quarantine
 from shortlist.data.ingest import ingest as room
-from shortlist.data.ingest import quarantine
 from shortlist.data.ingest.ingest import ingest
 from shortlist.data.log import log
 from shortlist.data.log.log import scan

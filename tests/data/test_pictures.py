@@ -171,7 +171,7 @@ def test_no_album_without_pictures(shop, home, tmp_path):
     assert not home.pictures.exists()
 
 
-def test_check_tells_of_missing_pictures_and_reads_none(shop, home, tmp_path, monkeypatch):
+def test_check_reports_missing_pictures_and_reads_none(shop, home, tmp_path, monkeypatch):
     monkeypatch.setattr(collecting, "_read", lambda source: pytest.fail("read"))
     few = check(shop(products("photos/0.jpg", "photos/7.jpg", "http://nowhere.invalid/x.jpg")), tmp_path)
     found = next(problem for problem in few if problem.column == "photo")

@@ -1,4 +1,4 @@
-"""MovieLens: what is fetched, where it is looked for, and what is said where it cannot be had."""
+"""MovieLens: where it is found or fetched, and the errors."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor

@@ -56,7 +56,7 @@ def test_by_share_cuts_each_row_at_its_share(at, share):
 
 
 @given(times, shares, st.data())
-def test_what_was_not_known_at_the_question_is_not_learned_from(at, share, data):
+def test_training_has_no_event_that_was_unavailable_at_its_query(at, share, data):
     late = data.draw(st.lists(st.integers(0, 20), min_size=sum(map(len, at)), max_size=sum(map(len, at))))
     given_rows = histories(at)
     given_rows = replace(given_rows, available_at=given_rows.at + np.array(late, np.int64))
@@ -78,24 +78,24 @@ def test_of_five_events_four_are_learned_from():
 
 
 @given(times, shares, st.integers(1, 6))
-def test_by_time_takes_one_moment_where_enough_rows_are_on_both_sides(at, share, straddlers):
+def test_by_time_takes_one_moment_where_enough_rows_are_on_both_sides(at, share, min_users):
     given_rows = histories(at)
-    split = by_time(given_rows, share, straddlers)
+    split = by_time(given_rows, share, min_users)
     assert is_partition(given_rows, split)
     everything = sorted(moment for row in at for moment in row)
     both = 0
     if everything:
         cut = everything[int(np.ceil(round(share * (len(everything) - 1), 9)))]
         both = sum(row[0] < cut <= row[-1] for row in at if row)
-    if both >= straddlers:
+    if both >= min_users:
         assert split.at.tolist() == [cut] * len(at)
         assert "everything before" in split.how
     else:
         assert split.train.lengths.tolist() == by_share(given_rows, share).train.lengths.tolist()
-        assert f"only {both} people" in split.how
+        assert f"only {both} users" in split.how
 
 
-def test_a_log_that_was_known_too_late_is_said():
+def test_a_log_that_was_available_too_late_is_an_error():
     given_rows = histories([[1, 2, 3, 4, 5]])
     with pytest.raises(DataError, match="give history as a table"):
         by_time(replace(given_rows, available_at=np.full(5, 100)))

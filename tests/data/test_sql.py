@@ -66,7 +66,7 @@ def test_a_query_is_a_table(shop, declare, home, tmp_path, monkeypatch):
         ("nosuch://host/db", "SELECT 1", "nosuch"),
     ],
 )
-def test_what_is_wrong_with_a_query_is_said_once(url, query, message, shop, declare, home, tmp_path):
+def test_a_bad_query_is_reported_once(url, query, message, shop, declare, home, tmp_path):
     with pytest.raises(DeclarationError) as caught:
         ingest(declare(SqlQuery(url, query), **COLUMNS), home, tmp_path)
     (problem,) = caught.value.problems

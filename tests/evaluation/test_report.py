@@ -107,7 +107,7 @@ def test_an_evaluation_that_was_read_back_gives_the_same_page(evaluation: Evalua
     assert written(from_json(to_json(evaluation)), tmp_path) == written(evaluation, tmp_path)
 
 
-def test_what_is_unids_is_left_out(bare: Evaluation, tmp_path: Path) -> None:
+def test_what_is_missing_is_left_out(bare: Evaluation, tmp_path: Path) -> None:
     root = tree(written(bare, tmp_path))
     assert [each.text for each in root.iter("h2")] == [
         "Quality of recommendations",
@@ -123,6 +123,16 @@ def test_recall_ceilings_without_curves_are_bars(evaluation: Evaluation, tmp_pat
     page = written(replace(evaluation, recall_ceilings=flat), tmp_path)
     assert "candidates per query" not in page
     assert "all together 0.9" in page
+
+
+def test_a_source_that_retrieves_nothing_is_in_the_table_and_not_drawn(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    first, *others = evaluation.recall_ceilings
+    empty = RecallCeiling("words", (0.0,), (replace(first.recall[-1], mean=0.0, low=0.0, high=0.0),))
+    page = written(replace(evaluation, recall_ceilings=(empty, first, *others)), tmp_path)
+    assert "words" in page
+    assert "candidates per query" in page
 
 
 def test_a_model_that_finds_nothing_can_be_drawn(bare: Evaluation, tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def test_batch_equals_single(features):
             assert same(together[name][1], alone[name][0])
 
 
-def test_somebody_unnamed_has_no_values_of_users(features):
+def test_without_a_user_there_are_no_values_of_users(features):
     for each in (features, features.as_of(Histories.empty(1))):
         found = table(each, [6], None)
         assert np.isnan(found["user_stats_age"]).all()

@@ -42,7 +42,7 @@ system = System(
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """The toy world as a project, and beside it a Feast repository about its items and people."""
+    """The toy world as a project, and beside it a Feast repository about its items and users."""
     folder = tmp_path_factory.mktemp("shop")
     items, histories = toy_items(), toy_histories()
     with (folder / "products.csv").open("w", newline="") as file:
@@ -66,7 +66,7 @@ def shop(tmp_path_factory):
 
 
 def feature_repo(folder, items, people):
-    """An item's ctr is a hundredth of its place; a person's kind is that of the items they like.
+    """An item's ctr is a hundredth of its place; a user's kind is that of the items they like.
 
     The first of each has another value since the middle of the log.
     """
@@ -111,8 +111,8 @@ def test_check_reads_the_repository(shop, tmp_path):
 def test_the_table_of_features_has_the_columns(shop):
     columns = {column.name: column for column in verbs.features(shop)}
     ctr, kind = columns["item_stats_ctr"], columns["user_stats_kind"]
-    assert (ctr.owner, ctr.kind, ctr.known) == ("item", "FeastView", 1.0)
-    assert (kind.owner, kind.kind, kind.known) == ("user", "FeastView", 1.0)
+    assert (ctr.owner, ctr.kind, ctr.coverage) == ("item", "FeastView", 1.0)
+    assert (kind.owner, kind.kind, kind.coverage) == ("user", "FeastView", 1.0)
 
 
 def test_parity_looks_at_what_the_log_says(shop):

@@ -82,14 +82,14 @@ def test_known_values(features):
     assert found["user_view_mean"].tolist() == [3, 3, 3]
     # two of three are red; item 7 is red and shiny, and item 21 is shiny too
     assert np.allclose(found["user_colours_view_share"], [2 / 3, 1 / 3, (2 / 3 + 1 / 3) / 2])
-    # red was valued 5 and 3, and three events' worth of the person's mean of 3 are added
+    # red was valued 5 and 3, and three events' worth of the user's mean of 3 are added
     assert np.allclose(found["user_colours_view_mean"][0], (5 + 3 + 3 * 3) / (2 + 3))
     assert np.allclose(found["user_price_view_distance"], np.array([4, 24, 7]) - 8)
     assert found["item_released_age"].tolist() == [57, 37, 54]
     assert found["source_a"].tolist() == [4, 24, 7]
 
 
-def test_nobody_and_nothing_known_are_missing_not_zero(features):
+def test_an_empty_history_and_missing_attributes_are_missing_not_zero(features):
     found = table(features, Queries(Histories.empty(1), np.array([NOW])), [0, 0], [0, 4])
     assert found["user_view_count"].tolist() == [0, 0]
     assert np.isnan(found["user_view_since"]).all()
@@ -108,7 +108,7 @@ def test_now_equals_as_of_now(features):
     assert np.allclose(past(queries, asked).numeric, now(queries, asked).numeric, equal_nan=True)
 
 
-def test_what_happens_is_felt_at_once(features):
+def test_an_event_counts_at_once(features):
     fresh = Features.fit(system, DATA)
     queries = Queries(Histories.empty(1), np.array([NOW]))
     before = table(fresh, queries, [0], [4])["item_view_count"][0]

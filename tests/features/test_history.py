@@ -1,4 +1,4 @@
-"""What a person's history says of a candidate: known values by hand."""
+"""What a user's history says of a candidate: known values by hand."""
 
 import numpy as np
 import polars as pl
@@ -42,7 +42,7 @@ ITEMS = Items(
     )
 )
 CONTEXTS = Contexts({"device": ("mobile", "tv")})
-# one person: views of a, b, a and d on the days 1, 2, 15 and 19, an order of c on day 3
+# one user: views of a, b, a and d on the days 1, 2, 15 and 19, an order of c on day 3
 LOG = Histories(
     offsets=np.array([0, 5]),
     items=np.array([0, 1, 2, 0, 3], np.int32),

@@ -2,7 +2,7 @@
 
 A stream of actions goes through the real parts: a SQLite store that accepts events (ties, late ones, out of
 order, sent twice), a clock that passes and steps back, compactions, releases that are learned, saved and loaded,
-and restarts that know nothing but what is on disk. Whenever somebody asks, the row that the server computes
+and restarts that know nothing but what is on disk. Whenever a request comes, the row that the server computes
 *now* must be the one that training computes from the log *as of* that moment: from the log as it is then, and
 once more from the log at the end, with all that came later or was not known yet. New items arrive meanwhile: the
 features grow in place, and those that were in use before must still be right.
@@ -196,7 +196,7 @@ def test_every_kind_of_feature_takes_part():
 
 
 class Answer(NamedTuple):
-    """What a server computed for somebody at a moment."""
+    """What a server computed for a user at a moment."""
 
     user: str
     device: str | None
@@ -230,7 +230,7 @@ class World:
         events = [each for each in events if each[3] not in NEW_ITEMS or each[3] in arrived]
         if not events:
             return
-        # of a moment that the clock passes twice, or has not reached, nobody can say what came before it
+        # of a moment that the clock passes twice, or has not reached, it is not decided what came before it
         self.answers = [each for each in self.answers if each.t < self.clock - len(events)]
         self.store.accept(
             [

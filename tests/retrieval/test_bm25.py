@@ -101,3 +101,19 @@ def test_new_items_are_found_at_once_and_old_requests_do_not_see_them():
 )
 def test_words_of_a_text(text, words):
     assert tokenize(text) == words
+
+
+def test_items_that_come_one_by_one_are_merged_now_and_then():
+    data = TrainingData(Histories.empty(0), FRUIT)
+    fitted, items, largest = BM25().fit(data, TrainingOptions()), FRUIT, 0
+    first = fitted
+    for number in range(40):
+        row = FRUIT.table[:1].with_columns(item=pl.lit(f"new{number}"), title=pl.lit(f"quince{number}"))
+        items = items.extended(row)
+        fitted = fitted.with_new_items(items, 4 + number)
+        largest = max(largest, len(fitted.postings))
+    assert largest <= 7  # of 44 items: about log2
+    assert len(fitted) == 44
+    found = fitted.search(fitted.encode(asked("quince17")), 3, everything(1, 44))
+    assert found.items.tolist() == [21]
+    assert first.search(first.encode(asked("quince17")), 3, everything(1)).items.tolist() == []

@@ -112,7 +112,7 @@ def test_a_newer_format(tmp_path):
         SqliteStore(tmp_path / "state.db")
 
 
-def test_somebody_elses_database(tmp_path):
+def test_a_database_of_another_application(tmp_path):
     db = sqlite3.connect(tmp_path / "state.db")
     db.execute("CREATE TABLE notes (text)")
     db.close()
@@ -120,7 +120,7 @@ def test_somebody_elses_database(tmp_path):
         SqliteStore(tmp_path / "state.db")
 
 
-def test_a_file_that_somebody_holds(tmp_path, monkeypatch):
+def test_a_locked_file(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite_schema, "_LOCK_TIMEOUT", 0.05)
     store = SqliteStore(tmp_path / "state.db")
     db = sqlite3.connect(tmp_path / "state.db", isolation_level=None)

@@ -131,7 +131,8 @@ def test_items_without_users_are_predicted(tmp_path):
     assert "ROC-AUC" in report
     assert not any("verdict" in name for name in release.pipeline.features.names)
     posts = Ragged(np.array([0, 2]), np.array([3, 5], np.int32))
-    probabilities = release.pipeline.predict(Queries(Histories.empty(1), np.zeros(1, np.int64)), posts)
+    query = Queries(Histories.empty(1), np.zeros(1, np.int64))
+    probabilities = release.pipeline.predict(query, posts).probabilities
     assert probabilities.shape == (2, 1)
     assert ((probabilities > 0) & (probabilities < 1)).all()
 

@@ -30,7 +30,7 @@ class Adapter:
         verbs.ingest(self.project)
 
     def prepare_visual(self, file: str, quick: bool) -> None:
-        """Open the System file; quick: 200 photos, and two passes over them."""
+        """Open the System file; quick: 100 photos, and two passes over them."""
         self.project = open_project(Path(file))
         if quick:
             self.project = replace(self.project, system=_small(self.project.system))
@@ -68,5 +68,5 @@ def _small(system: Any) -> Any:
     sources = [
         replace(each, fine_tune=tune) if getattr(each, "fine_tune", None) else each for each in system.sources
     ]
-    small = Entity(item.key, Table(item.table.source.head(200)), **item.attributes)
+    small = Entity(item.key, Table(item.table.source.head(100)), **item.attributes)
     return replace(system, item=small, sources=sources)

@@ -26,7 +26,7 @@ class Histories:
     value: Floats  # float32[events], NaN where the event has none
     available_at: Moments | None = None  # int64[events], when each became known; None: as it happened
     context: AnyArray | None = (
-        None  # int16[events, contexts], the word of each, -1 where unsaid; None: no contexts
+        None  # int16[events, contexts], the code of each, -1 where missing; None: no contexts
     )
     users: AnyArray | None = None  # str[rows], whose each is; None: nobody's in particular
 

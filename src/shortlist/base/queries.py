@@ -49,7 +49,7 @@ class Queries:
 
     histories: Histories  # what each row did before it asked
     at: Moments  # int64[rows], the moment each row asks
-    context: AnyArray | None = None  # int16[rows, contexts], the word of each, -1 where unsaid
+    context: AnyArray | None = None  # int16[rows, contexts], the code of each, -1 where missing
     search: SearchQuery | None = None  # what each row searches for; None: nothing
 
     def __len__(self) -> int:

@@ -21,3 +21,10 @@ def one_thread() -> Iterator[None]:
     """Keep BLAS and OpenMP to one thread inside the block: right for many small problems and for serving."""
     with threadpool_limits(limits=1):
         yield
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS to one thread inside the block; libraries with threads of their own (PyTorch, CatBoost) keep theirs."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield

@@ -59,7 +59,7 @@ def show_features(out: Console, columns: Sequence[Column]) -> None:
     table.add_column("sample", justify="right")
     for each in columns:
         example = "" if each.example is None else f"{each.example:.4g}"
-        table.add_row(escape(each.name), each.kind, each.owner, each.window, f"{each.known:.0%}", example)
+        table.add_row(escape(each.name), each.kind, each.owner, each.window, f"{each.coverage:.0%}", example)
     out.print(table)
 
 

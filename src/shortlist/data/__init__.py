@@ -1,1 +1,1 @@
-"""From tables to what the engine learns from: read, check, quarantine, log, split; and the synthetic world."""
+"""Tables to training data: reading, ingest, the event log, datasets and splits; samples and the synthetic world."""

@@ -1,9 +1,9 @@
-"""From the store to the log, safe at any instant: what was accepted is in one of them, and counts once.
+"""Compaction: accepted events move from the store to the log, each readable exactly once at any instant.
 
-Events are copied to parts of the log that do not count yet; one small file, replaced atomically, then makes
-all of them count. From there on readers take those events from the log, whether the store still keeps them
-or not. A crash before that instant leaves parts that never counted, one after it events in the store that no
-longer count; the next run removes both.
+Events are copied to parts of the log that are not visible yet; one small file, replaced atomically, then makes
+all of them visible. From there on readers take those events from the log, whether the store still has them or
+not. A crash before that instant leaves invisible parts, one after it events in the store that are no longer read;
+the next run removes both.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def whole_log(home: Home, store: EventStore) -> tuple[pl.LazyFrame, int]:
 
 
 def compact(home: Home, store: EventStore, keep_above: Callable[[], int]) -> int:
-    """Copy what is new in ``store`` to the log, then let the store go of what nobody needs there.
+    """Copy what is new in ``store`` to the log, then trim the store.
 
-    The store keeps its events above ``keep_above()``: the lowest watermark of the releases that may serve.
+    Events above ``keep_above()``, the lowest watermark of the releases that may serve, stay in the store.
     Returns how many events were copied. Waits while another command writes the log.
     """
     with only_writer(home) as aside:

@@ -16,8 +16,8 @@ from shortlist.base.columns import AT, USER
 from shortlist.base.errors import StoreError
 from shortlist.base.files import read_json, sync, write_json
 from shortlist.base.types import Mask
-from shortlist.data.ingest.quarantine import CATALOGUE, PICTURES
 from shortlist.data.log.log import only_writer, parts, remove_unmarked, write_part
+from shortlist.data.quarantine import CATALOGUE, PICTURES
 from shortlist.data.reading.parsing import tolerant_key
 from shortlist.storage.hashing import hash64
 from shortlist.storage.home import Home
@@ -45,15 +45,15 @@ class Forgotten:
         write_json(self._path, {str(user): moment for user, moment in self._moments.items()})
 
     def covers(self, events: pl.DataFrame) -> Mask:
-        """Which of ``events`` (columns user and at) are of before their user was forgotten, or of no known time."""
+        """Which of ``events`` (columns user and at) happened before their user was forgotten, or have no time."""
         if not self._moments:
             return np.zeros(len(events), np.bool_)
         users = events[USER].unique().drop_nulls()
         until = [self._moments.get(hash64(user), -1) for user in users]
         moments = pl.DataFrame({USER: users, "until": until}, schema_overrides={"until": pl.Int64})
         joined = events.select(USER, AT).join(moments, on=USER, how="left", maintain_order="left")
-        gone = (pl.col(AT) <= pl.col("until")).fill_null(pl.col("until") >= 0)
-        return joined.select(gone.fill_null(False)).to_series().to_numpy()
+        covered = (pl.col(AT) <= pl.col("until")).fill_null(pl.col("until") >= 0)
+        return joined.select(covered.fill_null(False)).to_series().to_numpy()
 
     def includes(self, users: pl.Series) -> Mask:
         """Which of ``users`` were ever forgotten: rows without a time are of before."""

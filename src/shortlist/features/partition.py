@@ -73,11 +73,11 @@ class Partition:
 
     def with_new_items(self, items: Items) -> Partition:
         """The same over ``items``, the catalogue with more at its end."""
-        known = len(self._offsets) - 1
-        row, code = self._encode(items.table[known:], known)
+        first = len(self._offsets) - 1
+        row, code = self._encode(items.table[first:], first)
         longer = Partition.__new__(Partition)
         longer._encode, longer._size = self._encode, self._size
-        more = self._offsets.rows[-1] + _offsets(row, len(items) - known)[1:]
+        more = self._offsets.rows[-1] + _offsets(row, len(items) - first)[1:]
         longer._offsets, longer._codes = self._offsets.appended(more), self._codes.appended(code)
         return longer
 

@@ -34,11 +34,11 @@ def is_shared(column: pl.Series) -> bool:
 def categories_of(table: pl.DataFrame, entity: Entity | None, excluded: Collection[str] = ()) -> list[str]:
     """The categories: attributes declared as such, and columns of single words that rows share; no tags, no texts."""
     declared = {} if entity is None else entity.attributes
-    found = []
+    categories = []
     for name in attributes_of(table, "words"):
         kind = declared.get(name)
         if table.schema[name] != pl.String or name in {TITLE, *excluded} or isinstance(kind, Text):
             continue
         if isinstance(kind, Category) or is_shared(table[name]):
-            found.append(name)
-    return found
+            categories.append(name)
+    return categories

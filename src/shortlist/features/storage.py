@@ -1,4 +1,4 @@
-"""Definitions and what they learned as files of a release; a kind is found by the import path of its class."""
+"""Definitions and what they learned as files of a release; a kind is loaded by the import path of its class."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def to_data(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         knobs = {field.name: to_data(getattr(value, field.name)) for field in fields(value)}
         return {"class": path_of(type(value)), "knobs": knobs}
+    if isinstance(value, Mapping):
+        return {"mapping": {key: to_data(part) for key, part in value.items()}}
     return [to_data(part) for part in value] if isinstance(value, tuple | list) else value
 
 
@@ -38,6 +40,8 @@ def _from_data(value: Any, events: Mapping[str, Event], contract: type = object)
         return tuple(_from_data(part, events) for part in value)
     if not isinstance(value, dict):
         return value
+    if "mapping" in value:
+        return {key: _from_data(part, events) for key, part in value["mapping"].items()}
     if "event" in value:
         return events[value["event"]]
     kind: type[Any] = load_class(value["class"], contract)

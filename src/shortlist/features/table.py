@@ -22,7 +22,7 @@ class Column:
     kind: str
     owner: str  # "user", "item", "user × genres", "item × hour", "request"
     window: str
-    known: float  # the part of the sample in which it is not missing
+    coverage: float  # the part of the sample in which it is not missing
     example: float | None  # of the sample, the one in the middle
 
 
@@ -44,17 +44,15 @@ def described(features: Features, histories: Histories) -> list[Column]:
         if block.definitions:
             values = block.columns(queries, candidates)
             for name, definition, column in zip(block.names, block.definitions, values.T, strict=True):
-                known = np.sort(column[~np.isnan(column)])
-                example = float(known[len(known) // 2]) if len(known) else None
-                share = len(known) / max(len(column), 1)
+                present = np.sort(column[~np.isnan(column)])
                 columns.append(
                     Column(
                         name,
-                        type(definition).__name__,
-                        definition.owner,
-                        definition.window_text,
-                        share,
-                        example,
+                        kind=type(definition).__name__,
+                        owner=definition.owner,
+                        window=definition.window_text,
+                        coverage=len(present) / max(len(column), 1),
+                        example=float(present[len(present) // 2]) if len(present) else None,
                     )
                 )
     return columns

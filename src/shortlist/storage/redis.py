@@ -45,7 +45,7 @@ class _Prepared(NamedTuple):
 class RedisStore(GroupCommitStore[_Prepared]):
     """An EventStore in the Redis server at ``address``, for the system ``name``.
 
-    The server must have ``appendonly yes``, ``appendfsync always`` and no eviction, else StoreError says so.
+    The server must have ``appendonly yes``, ``appendfsync always`` and no eviction, else it raises StoreError.
     While it cannot be reached every call raises StoreError: a batch that was in flight may have been accepted or
     not, and may be sent again. The next call after that reconnects. Sequences start above ``above``.
     """
@@ -202,10 +202,10 @@ class RedisStore(GroupCommitStore[_Prepared]):
 
     def _remove_exposures(self, unwanted: Callable[[Exposure], bool]) -> None:
         for entries in self._pages("exposures", "-", "+"):
-            gone = [id_ for id_, entry in entries if unwanted(_exposure(entry[b"shown"]))]
-            if gone:
+            ids = [id_ for id_, entry in entries if unwanted(_exposure(entry[b"shown"]))]
+            if ids:
                 with self._translated():
-                    self._redis.xdel(self._prefix + "exposures", *gone)
+                    self._redis.xdel(self._prefix + "exposures", *ids)
 
     def _pages(self, stream: str, first: str, last: str) -> Iterator[list[tuple[bytes, dict[bytes, bytes]]]]:
         while True:

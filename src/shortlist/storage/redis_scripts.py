@@ -108,8 +108,8 @@ redis.call('HSET', p .. 'forgotten', ARGV[2], text(sequence + 1) .. ' ' .. text(
 EXPOSE = """
 local p = KEYS[1]
 for i = 1, #ARGV, 3 do
-  local gone = ARGV[i] ~= '' and redis.call('HGET', p .. 'forgotten', ARGV[i])
-  if not gone or tonumber(ARGV[i + 1]) > tonumber(string.match(gone, '%d+$')) then
+  local forgotten = ARGV[i] ~= '' and redis.call('HGET', p .. 'forgotten', ARGV[i])
+  if not forgotten or tonumber(ARGV[i + 1]) > tonumber(string.match(forgotten, '%d+$')) then
     redis.call('XADD', p .. 'exposures', '*', 'shown', ARGV[i + 2])
   end
 end

@@ -24,11 +24,11 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ReleaseFacts:
-    """What a manifest says of its release."""
+    """The manifest of a release."""
 
     number: int
     created: str  # ISO 8601, UTC
-    facts: Mapping[str, Any]  # what the one who added it wrote down
+    facts: Mapping[str, Any]  # as given to `Releases.add`
     files: int
     bytes: int
     problem: str = ""  # why it cannot be used; the other fields are then empty
@@ -59,7 +59,7 @@ class Releases:
         return [self._facts(number) for number in self._numbers()]
 
     def facts(self, number: int) -> ReleaseFacts:
-        """What the manifest of release ``number`` says. NotFoundError, ReleaseError."""
+        """The manifest of release ``number``. NotFoundError, ReleaseError."""
         manifest = self._read(number)
         files = manifest["files"]
         size = sum(entry["bytes"] for entry in files.values())
@@ -99,9 +99,9 @@ class Releases:
         return int(text)
 
     def watermark(self) -> int:
-        """The lowest watermark of the releases that can serve: nobody asks a store for events below it.
+        """The lowest watermark of the releases that can serve: no server reads events below it from a store.
 
-        0 where there is none, or one that does not say.
+        0 where there is none, or one without a watermark.
         """
         usable = [each for each in self.list() if not each.problem]
         return min((int(each.facts.get("watermark", 0)) for each in usable), default=0)
@@ -133,7 +133,7 @@ class Releases:
 
     @contextmanager
     def _only_adder(self) -> Iterator[None]:
-        """While inside, nobody else adds; so every unfinished folder is one that a crash left behind."""
+        """Hold the lock of adders; every unfinished folder is then one that a crash left behind."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -273,8 +273,8 @@ def _insert_events(db: sqlite3.Connection, ids: AcceptedIds, batches: list[_Prep
 def _insert_exposures(db: sqlite3.Connection, exposures: list[Exposure]) -> None:
     """Insert all but those of users who were forgotten while the exposures waited."""
     users = {each.user: hash64(each.user) for each in exposures if each.user is not None}
-    gone = select_known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
-    if gone:
+    forgotten = select_known(db, "SELECT user FROM forgotten WHERE user", list(users.values()))
+    if forgotten:
         since = dict(db.execute("SELECT user, at FROM forgotten"))
         exposures = [
             each for each in exposures if each.user is None or each.at > since.get(users[each.user], -1)

@@ -32,7 +32,7 @@ CREATE TABLE new_ids (
 
 _STATE = """
 CREATE TABLE counter (  -- one row
-    sequence INTEGER NOT NULL,  -- the newest; never used again, even where its event is gone
+    sequence INTEGER NOT NULL,  -- the newest; never used again, even where its event was dropped
     available INTEGER NOT NULL,  -- the newest stamp
     merged INTEGER NOT NULL DEFAULT 0  -- the ids of events up to this sequence are in ids
 ) STRICT;
@@ -183,5 +183,5 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", None) or type(error).__name__
-        kind = next((known for known in _ADVICE if name.startswith(known)), "")
+        kind = next((prefix for prefix in _ADVICE if name.startswith(prefix)), "")
         raise StoreError(f"the event store {path}: {_ADVICE.get(kind, 'it failed')} ({error})") from error

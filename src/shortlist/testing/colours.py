@@ -1,4 +1,4 @@
-"""A toy world of pictures with a known right answer: each product has a colour, and the encoder sees colours."""
+"""Toy pictures with a known right answer: each product has a colour, and the encoder measures colours."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def shop(photos: int = 3) -> pl.DataFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class Colours(Encoder):
-    """Sees how much of each hue there is."""
+    """How much of each hue a picture has."""
 
     def fit(self) -> FittedEncoder:
         """There is nothing to learn."""

@@ -35,7 +35,7 @@ def picture(seed: int = 0, width: int = 96, height: int = 64) -> Picture:
 
 
 def saved(shown: Picture, kind: str = "JPEG", mode: str = "RGB", **how: Any) -> bytes:
-    """A picture as a file of ``kind``, in Pillow's ``mode``, saved as Pillow's writer is told."""
+    """A picture as a file of ``kind``, in Pillow's ``mode``; ''how'' goes to its writer."""
     file = io.BytesIO()
     _pillow().fromarray(shown).convert(mode).save(file, kind, **how)
     return file.getvalue()

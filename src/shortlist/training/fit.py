@@ -8,7 +8,7 @@ sources are fitted again, on everything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
@@ -19,7 +19,7 @@ from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
-from shortlist.base.threads import one_thread
+from shortlist.base.threads import one_blas_thread
 from shortlist.base.types import Positions
 from shortlist.base.users import NO_USERS, Users
 from shortlist.features.features import Features
@@ -33,10 +33,9 @@ from shortlist.training.prediction import prediction_examples, prediction_rows
 from shortlist.training.run import TrainingRun
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
 
-MULTITHREADED = (
-    5_000_000  # events from which numeric libraries may use all cores in a fit; below, starting and
-)
-# waiting for threads costs more CPU than they save (100 thousand ratings: 7.8 s on two cores, 3.2 s on one)
+# Events or examples from which BLAS may use all cores in a fit. Below, its threads mostly wait for each other: all
+# sources of a fit on 100 thousand ratings take 7.8 s of CPU on two cores and 3.2 s on one.
+MULTITHREADED = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,10 @@ def fit_rankers(system: System, retrieval: Pipeline, examples: Examples | None, 
     rankers = {}
     for ranker in system.rankers:
         start = perf_counter()
-        with run.progress.step(f"fitting {ranker.name} on {len(examples):,} examples"), one_thread():
+        with (
+            run.progress.step(f"fitting {ranker.name} on {len(examples):,} examples"),
+            blas_threads(len(examples)),
+        ):
             rankers[ranker.name] = replace(retrieval, ranker=ranker.fit(examples, run.options))
         run.seconds[ranker.name] = perf_counter() - start
     return Trained(retrieval, rankers, dict(run.seconds), len(examples))
@@ -149,11 +151,13 @@ def fit_sources(
 
 
 def _fit_source(source: Source, data: TrainingData, options: TrainingOptions, which: str) -> FittedSource:
-    with ExitStack() as stack:
-        stack.enter_context(options.progress.step(f"fitting {source.name} {which}"))
-        if len(data.histories.items) < MULTITHREADED:
-            stack.enter_context(one_thread())
+    with options.progress.step(f"fitting {source.name} {which}"), blas_threads(len(data.histories.items)):
         return source.fit(data, options)
+
+
+def blas_threads(rows: int) -> AbstractContextManager[None]:
+    """One thread for a fit on few rows; a component may set its own number inside."""
+    return one_blas_thread() if rows < MULTITHREADED else nullcontext()
 
 
 def most_popular(histories: Histories, items: Items) -> Positions:

@@ -1,1 +1,1 @@
-"""From declared tables to the event log and the catalogue: checked, deduplicated, quarantined, reported."""
+"""Ingest: declared tables into the log, the catalogue and the users; deduplicated, quarantined, reported."""

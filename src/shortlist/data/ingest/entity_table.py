@@ -15,8 +15,8 @@ from shortlist.base.files import sync, write_json
 from shortlist.base.items import PICTURES
 from shortlist.data.forget import Forgotten
 from shortlist.data.ingest.picture_columns import picture_sources
-from shortlist.data.ingest.quarantine import CATALOGUE, USERS
 from shortlist.data.log.log import scan
+from shortlist.data.quarantine import CATALOGUE, USERS
 from shortlist.data.reading.event_rows import REASON
 from shortlist.data.reading.inputs import FAULT, ROW, Input, MalformedError
 from shortlist.data.reading.parsing import cell_text, fast_key, tolerant_key
@@ -79,10 +79,10 @@ def read_entity_table(
     rows = rows.with_columns(
         tolerant_key(rows.select(fast_key(entity.key, rows.schema[entity.key])).to_series()).alias(_KEY)
     )
-    gone = rows.clear()
+    of_forgotten = rows.clear()
     if forgotten is not None:
         mask = pl.Series(forgotten.includes(rows[_KEY]))
-        gone, rows = rows.filter(mask), rows.filter(~mask)
+        of_forgotten, rows = rows.filter(mask), rows.filter(~mask)
     reasons = pl.coalesce(
         FAULT,
         pl.when(pl.col(_KEY).is_null()).then(pl.lit(f"no {role}")),
@@ -119,7 +119,7 @@ def read_entity_table(
         schema=schema,
         rows={name: len(each) for name, each in read.items()},
         rejected=rejected,
-        forgotten=dict(gone[_FILE].value_counts().iter_rows()),
+        forgotten=dict(of_forgotten[_FILE].value_counts().iter_rows()),
         warnings=warnings,
         picture_sources=sources,
     )

@@ -32,9 +32,9 @@ from shortlist.data.ingest.entity_table import (
 from shortlist.data.ingest.known_rows import KnownRows, LoggedRows, row_hash, time_span
 from shortlist.data.ingest.ledger import Ledger
 from shortlist.data.ingest.picture_columns import collect_pictures
-from shortlist.data.ingest.quarantine import PICTURES, RESERVED_NAMES, Quarantine
 from shortlist.data.ingest.report import IngestReport, InputReport, PicturesReport
 from shortlist.data.log.log import Writer
+from shortlist.data.quarantine import PICTURES, RESERVED_NAMES, Quarantine
 from shortlist.data.reading.event_rows import REASON, EventRows
 from shortlist.data.reading.inputs import Input, MalformedError, Prepare
 from shortlist.data.reading.tables import open_inputs

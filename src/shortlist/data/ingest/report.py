@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from shortlist.data.ingest.quarantine import CATALOGUE, USERS
+from shortlist.data.quarantine import CATALOGUE, USERS
 
 
 @dataclass(frozen=True, kw_only=True)

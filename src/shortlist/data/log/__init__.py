@@ -1,1 +1,1 @@
-"""The event log: daily Parquet files, compaction from the store, retention, erasure."""
+"""The event log: daily Parquet files, retention, and items added through servers."""

@@ -1,4 +1,4 @@
-"""Items that came to a server: checked as they arrive, and rows of the catalogue from then on."""
+"""Items added through a server: validated on the way in, and rows of the catalogue from then on."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ def checked(table: pl.DataFrame, attributes: Mapping[str, Any]) -> str:
 
     Pictures are lists of content hashes. Raises InvalidRequestError that names the attribute.
     """
-    known = {name: kind for name, kind in table.schema.items() if name != ITEM}
+    kinds = {name: kind for name, kind in table.schema.items() if name != ITEM}
     for name, value in attributes.items():
-        if name not in known:
+        if name not in kinds:
             raise InvalidRequestError(
-                f"attributes.{name}", f"no attribute {name!r}: {did_you_mean(name, known)}"
+                f"attributes.{name}", f"no attribute {name!r}: {did_you_mean(name, kinds)}"
             )
         try:
-            pl.Series([_cell(value, known[name])], dtype=known[name], strict=True)
+            pl.Series([_cell(value, kinds[name])], dtype=kinds[name], strict=True)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-            kind = _WORDS.get(known[name], str(known[name]))
+            kind = _KIND_NAMES.get(kinds[name], str(kinds[name]))
             raise InvalidRequestError(
                 f"attributes.{name}", f"{name!r} must be {kind}, not {json.dumps(value)[:80]}"
             ) from error
     return json.dumps(dict(attributes), ensure_ascii=False)
 
 
-def rows(table: pl.DataFrame, arrivals: Iterable[AddedItem]) -> pl.DataFrame:
-    """The arrivals as rows like those of ``table``, without the items that it lists; of several the newest.
+def rows(table: pl.DataFrame, added: Iterable[AddedItem]) -> pl.DataFrame:
+    """The added items as rows like those of ``table``, without the items that it lists; of several the newest.
 
-    What an arrival says of attributes that are not there any more, or are of another kind now, is left out.
+    Values of attributes that no longer exist, or are of another kind now, are left out.
     """
     listed = set(table[ITEM])
-    newest = {each.item: each.attributes for each in arrivals if each.item not in listed}
+    newest = {each.item: each.attributes for each in added if each.item not in listed}
     columns: dict[str, pl.Series] = {ITEM: pl.Series(list(newest), dtype=pl.String)}
-    told = [json.loads(attributes) for attributes in newest.values()]
+    values = [json.loads(attributes) for attributes in newest.values()]
     for name, kind in table.schema.items():
         if name != ITEM:
-            cells = [_cell_or_none(each.get(name), kind) for each in told]
+            cells = [_cell_or_none(each.get(name), kind) for each in values]
             columns[name] = pl.Series(cells, dtype=kind)
     return pl.DataFrame(columns)
 
@@ -71,7 +71,7 @@ def _cell_or_none(value: Any, kind: pl.DataType) -> Any:
         return None
 
 
-_WORDS: dict[Any, str] = {
+_KIND_NAMES: dict[Any, str] = {
     pl.String: "text",
     pl.List(pl.String): "a list of words",
     pl.Float32: "a number",

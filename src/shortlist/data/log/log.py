@@ -4,7 +4,7 @@ Parts are numbered in the order in which they were written, and rows keep their 
 log has one order for ever. Parts are written aside and moved in when all of them are on disk.
 
 Parts that come from the store carry the sequence up to which it was copied: ``00000012-4711.parquet``. They
-count once ``events/compacted.json`` says so, all at one instant.
+become visible with ``events/compacted.json``, all at one instant.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from shortlist.storage.home import Home
 def parts(home: Home, days: Iterable[int] | None = None, upto: int | None = None) -> list[Path]:
     """The log's files in order; of the given ``days`` since 1970 only, where they are given.
 
-    ``upto``: as ``home.compacted()`` was when the caller asked; None: as it is now.
+    ``upto``: as ``home.compacted()`` was before; None: as it is now.
     """
     upto = home.compacted() if upto is None else upto
     folders = (
@@ -46,7 +46,7 @@ def parts(home: Home, days: Iterable[int] | None = None, upto: int | None = None
 def scan(home: Home, days: Iterable[int] | None = None, upto: int | None = None) -> pl.LazyFrame:
     """The log, oldest day first, each day in the order in which it was written.
 
-    ``days`` and ``upto`` as for ``parts``. What was read from tables was available as it happened.
+    ``days`` and ``upto`` as for ``parts``. Events without AVAILABLE_AT were available as they happened.
     """
     files = parts(home, days, upto)
     if not files:
@@ -58,7 +58,7 @@ def scan(home: Home, days: Iterable[int] | None = None, upto: int | None = None)
 
 
 def remove_unmarked(home: Home) -> None:
-    """Remove the parts that a crashed compaction left, which never counted."""
+    """Remove the invisible parts that a crashed compaction left."""
     mark = home.compacted()
     for part in home.events.glob("day=*/*.parquet"):
         if _from_store_upto(part) > mark:
@@ -67,7 +67,7 @@ def remove_unmarked(home: Home) -> None:
 
 @contextmanager
 def only_writer(home: Home) -> Iterator[Path]:
-    """Wait until nobody else writes the log; a folder for what is not done yet, which is not there yet.
+    """Hold the lock of the log's writers; the path of a folder for unfinished files, not made yet.
 
     Raises StoreError where the disk refuses.
     """
@@ -85,8 +85,8 @@ def _from_store_upto(part: Path) -> int:
 class Writer:
     """Adds events to the log: all that is written between ``with`` and ``commit``, or nothing.
 
-    A crash inside ``commit`` can leave some of the days; who reads the same rows again recognises them.
-    ``upto``: the rows come from the store, up to this sequence, and count once ``home.mark_compacted`` says so.
+    A crash inside ``commit`` can leave some of the days; the next reading of the same rows recognises them.
+    ``upto``: the rows come from the store, up to this sequence, and are visible after ``home.mark_compacted``.
     """
 
     def __init__(self, home: Home, aside: Path, upto: int | None = None) -> None:
@@ -112,8 +112,8 @@ class Writer:
         The next call waits for it.
         """
         self._number += 1
-        known = [pl.col(name).cast(kind) for name, kind in EVENT_FRAME.items() if name in events.columns]
-        by_day = list(_by_day(events.select(known)))
+        columns = [pl.col(name).cast(kind) for name, kind in EVENT_FRAME.items() if name in events.columns]
+        by_day = list(_by_day(events.select(columns)))
         self._wait()
         self._pending = [self._pool.submit(self._write_day, day, rows, self._number) for day, rows in by_day]
 
@@ -151,7 +151,7 @@ def _folder(day: int) -> str:
 
 
 def _by_day(events: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The events of each day, in their order, without moving them where they are in order of days already."""
+    """The events of each day, in their order; nothing is copied where they are in order of days already."""
     day = (events[AT] // DAY).cast(pl.Int32).alias("day")
     if not day.is_sorted():
         events = events.with_columns(day).sort("day", maintain_order=True)

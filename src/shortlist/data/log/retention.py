@@ -1,4 +1,4 @@
-"""How long the log is kept: whole days that are older go."""
+"""Retention of the log: whole days that are too old are dropped."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from shortlist.base.files import sync
 from shortlist.data.log.log import only_writer
 from shortlist.storage.home import Home
 
-CLOCKED = date(1971, 1, 1)  # earlier days hold events without a clock, which have no age
+FIRST_DATED = date(1971, 1, 1)  # earlier days hold events without a time, which have no age
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """What a retention let go of."""
+    """What a retention dropped."""
 
     days: int = 0
     events: int = 0
@@ -27,13 +27,13 @@ class Dropped:
 def drop_before(home: Home, moment: int) -> Dropped:
     """Remove the days of the log that ended before ``moment`` (microseconds). Waits while another writes the log.
 
-    Events without a clock stay. A table that still holds what went brings it back when it changes. StoreError.
+    Events without a time stay. A table that still holds dropped events brings them back when it changes. StoreError.
     """
     days = events = 0
     with only_writer(home):
         for folder in sorted(home.events.glob("day=*")):
             day = date.fromisoformat(folder.name.partition("=")[2])
-            if day >= CLOCKED and ((day - date(1970, 1, 1)).days + 1) * DAY <= moment:
+            if day >= FIRST_DATED and ((day - date(1970, 1, 1)).days + 1) * DAY <= moment:
                 days += 1
                 events += sum(
                     pl.scan_parquet(part, glob=False).select(pl.len()).collect().item()

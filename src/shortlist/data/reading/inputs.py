@@ -45,7 +45,7 @@ class Input(ABC):
         """
 
     def tolerant(self, columns: Sequence[str], prepare: Prepare) -> Iterator[pl.DataFrame]:
-        """As ``fast``, but FAULT says what is wrong with malformed rows; the same where there can be none."""
+        """As ``fast``, but FAULT has what is wrong with malformed rows; the same where there can be none."""
         return self.fast(columns, prepare)
 
     def rows(self) -> int | None:
@@ -58,11 +58,11 @@ class Input(ABC):
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """One message for each of ``columns`` that the input does not have."""
-        known = self.columns()
+        columns_here = self.columns()
         return [
-            f"{self.name}: no column {column!r}: {did_you_mean(column, known)}"
+            f"{self.name}: no column {column!r}: {did_you_mean(column, columns_here)}"
             for column in dict.fromkeys(columns)
-            if column not in known
+            if column not in columns_here
         ]
 
 

@@ -59,7 +59,7 @@ def open_inputs(table: TableSource, root: Path) -> list[Input]:
         )
     if not _format(path) and not table.separator:
         raise DataError(
-            f"{table.source}: the ending says nothing of its format: rename it to one of {', '.join(FORMATS)}, "
+            f"{table.source}: the ending does not tell its format: rename it to one of {', '.join(FORMATS)}, "
             "or give Table(...) the separator of its cells"
         )
     return [_input(path, _name(path, root), table.separator)]

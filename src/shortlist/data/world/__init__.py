@@ -1,1 +1,1 @@
-"""A synthetic world of any size whose truth is known."""
+"""A synthetic world of any size with its ground truth."""

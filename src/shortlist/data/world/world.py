@@ -1,4 +1,4 @@
-"""The synthetic world: a catalogue and an event log of any size, with known truth.
+"""The synthetic world: a catalogue and an event log of any size, with ground truth.
 
 ::
 

@@ -93,8 +93,9 @@ def retrieval(evaluation: Evaluation) -> Node | None:
     if not ceilings:
         return None
     heading = "Recall of retrieval by number of candidates"
-    if any(len(each.sizes) > 1 for each in ceilings):
-        plot = curves("ceiling", heading, ceilings)
+    some = [each for each in ceilings if each.sizes[-1] > 0]  # a source may retrieve nothing at all
+    if any(len(each.sizes) > 1 for each in some):
+        plot = curves("ceiling", heading, some)
     else:
         tracks = [Track(each.name, [("source", each.recall[-1])]) for each in ceilings]
         plot = forest("ceiling", heading, "recall", tracks)

@@ -83,7 +83,7 @@ class FeastView(FeatureKind):
         return self
 
     def resolved(self, root: Path) -> FeastView:
-        """The same with a relative ``repo`` found from the folder ``root``."""
+        """The same with a relative ``repo`` resolved from the folder ``root``."""
         return replace(self, repo=str(root / self.repo))
 
     def external_problems(self) -> Iterator[str]:
@@ -164,21 +164,21 @@ def open_view(view: FeastView) -> Opened:
     if view.view not in views:
         hint = did_you_mean(view.view, views)
         raise DeclarationError(f"no feature view {view.view!r} was applied in {view.repo}: {hint}")
-    found = views[view.view]
-    problems = list(_problems(view, found))
+    applied = views[view.view]
+    problems = list(_problems(view, applied))
     if problems:
         raise DeclarationError(problems)
-    (key,) = found.entity_columns
-    created = bool(found.batch_source.created_timestamp_column)
+    (key,) = applied.entity_columns
+    created = bool(applied.batch_source.created_timestamp_column)
     return Opened(view, store, key.name, key.dtype.to_value_type().name in INTEGER_TYPES, created)
 
 
-def _problems(view: FeastView, found: Any) -> Iterator[str]:
+def _problems(view: FeastView, applied: Any) -> Iterator[str]:
     """Where the declaration does not fit the view that Feast has."""
-    keys = [column.name for column in found.entity_columns]
-    if len(keys) != 1 or not found.entities or found.entities == ["__dummy"]:
+    keys = [column.name for column in applied.entity_columns]
+    if len(keys) != 1 or not applied.entities or applied.entities == ["__dummy"]:
         yield f"feature view {view.view!r} is not read by one key but by {', '.join(keys) or 'none'}"
-    kinds = {feature.name: feature.dtype.to_value_type().name for feature in found.features}
+    kinds = {feature.name: feature.dtype.to_value_type().name for feature in applied.features}
     for name in view.features:
         if name not in kinds:
             yield f"feature view {view.view!r} has no feature {name!r}: {did_you_mean(name, kinds)}"

@@ -1,4 +1,4 @@
-"""Means of values and rates of events, shrunk towards a prior: what is known of few events says little."""
+"""Means of values and rates of events, shrunk towards a prior, so that few events do not decide alone."""
 
 from __future__ import annotations
 

@@ -89,6 +89,19 @@ class Similarity(_Profile):
         if self.owner_entity != "user" or not isinstance(self.per, str):
             yield f"feature {self.name!r}: a similarity is by=('user', VECTOR)"
 
+    def learns(
+        self, data: TrainingData, codes: Mapping[Event, int]
+    ) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """The length of vectors."""
+        yield from super().learns(data, codes)
+        lengths = data.items.table[str(self.per)].list.len().drop_nulls()
+        yield self.length_key, lambda: int(max(lengths, default=0))
+
+    @property
+    def length_key(self) -> str:
+        """Where the length is kept among what was learned."""
+        return f"length.item.{self.per}"
+
 
 class ProfileBlock(Block):
     """Means over windows of a history: of popularity, of a number, of a vector."""
@@ -107,8 +120,8 @@ class ProfileBlock(Block):
                 self._of_items[POPULARITY] = GrowableArray(np.concatenate([trained, later]))
             elif isinstance(each, Distance):
                 self._of_items[str(each.per)] = GrowableArray(inputs.items.table[str(each.per)].to_numpy())
-            else:
-                vectors = vectors_of(inputs.items.table[str(each.per)])
+            elif isinstance(each, Similarity):
+                vectors = vectors_of(inputs.items.table[str(each.per)], inputs.learned[each.length_key])
                 self._of_items[str(each.per)] = GrowableArray(vectors)
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
@@ -154,13 +167,10 @@ class ProfileBlock(Block):
         return mine, HistoryReader(mine, queries.at)
 
 
-def vectors_of(column: pl.Series, length: int | None = None) -> Floats:
+def vectors_of(column: pl.Series, length: int) -> Floats:
     """A vector attribute as float32[rows, length]; zeros where a row has none, or one of another length."""
-    lengths = column.list.len()
-    if length is None:
-        length = int(max(lengths.drop_nulls(), default=0))
     vectors = np.zeros((len(column), length), np.float32)
-    some = (lengths == length).fill_null(False).to_numpy()
+    some = (column.list.len() == length).fill_null(False).to_numpy()
     if some.any() and length:
         vectors[some] = column.filter(pl.Series(some)).list.to_array(length).to_numpy()
     return vectors

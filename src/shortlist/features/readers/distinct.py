@@ -96,12 +96,12 @@ class DistinctCounts:
     def _newest(self, pairs: AnyArray) -> Moments:
         place = np.minimum(np.searchsorted(self.pairs, pairs), max(len(self.pairs) - 1, 0))
         met: Mask = self.pairs[place] == pairs if len(self.pairs) else np.zeros(len(pairs), bool)
-        found = np.full(len(pairs), NEVER)
-        found[met] = self.at[place[met]]
+        newest = np.full(len(pairs), NEVER)
+        newest[met] = self.at[place[met]]
         if self.recent:
             for n, pair in enumerate(pairs.tolist()):
-                found[n] = self.recent.get(pair, found[n])
-        return found
+                newest[n] = self.recent.get(pair, newest[n])
+        return newest
 
     def _remember(self, pairs: AnyArray, at: Moments) -> None:
         if len(pairs) + len(self.recent) <= max(MAX_UNSORTED, len(self.pairs) // 16):

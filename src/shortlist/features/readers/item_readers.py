@@ -63,7 +63,7 @@ class PastItems(ItemReaders):
         self._timelines: dict[tuple[Event, str | None], Timeline] = {}
 
     def reader(self, event: Event, per: str | None) -> Timeline:
-        """A timeline, made when it is first asked for."""
+        """A timeline, made when it is first read."""
         if (event, per) not in self._timelines:
             self._timelines[event, per] = self._timeline(event, per)
         return self._timelines[event, per]

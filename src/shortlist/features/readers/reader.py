@@ -30,7 +30,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class ItemStatistics:
-    """What a live reader keeps besides the newest occurrence; the other readers need not be told."""
+    """What a live reader keeps besides the newest occurrence; the other readers compute from events."""
 
     windows: frozenset[Window] = frozenset()  # for ``counts`` and ``sums``
     distinct: frozenset[Window] = frozenset()

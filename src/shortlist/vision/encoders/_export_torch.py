@@ -164,7 +164,7 @@ def timm(name: str, weights: Path | bool, side: int | None, crop_share: float | 
 
 
 def open_clip(name: str, weights: str | None, crop_share: float | None) -> Staged:
-    """The image tower of an ``open-clip-torch`` model; ``weights``: a tag that it knows, or a file."""
+    """The image tower of an ``open-clip-torch`` model; ``weights``: a tag of open_clip, or a file."""
     package = require("open_clip", extra="open-clip", why=f"the encoder OpenClip({name!r})")
     if name not in package.list_models():
         raise DataError(f"open_clip has no model {name!r}: open_clip.list_models() names them")

@@ -31,7 +31,7 @@ def crop(picture: Picture, box: Sequence[float]) -> Picture:
 
 
 def validate_box(box: Sequence[float]) -> Box:
-    """The box, if it is one. Raises InvalidRequestError that says what is wrong with it."""
+    """The box, if it is one. Raises InvalidRequestError."""
     if len(box) != 4 or not all(0 <= side <= 1 for side in box):
         raise InvalidRequestError(
             "crop", f"{list(box)} is no box: give left, top, right, bottom, each from 0 to 1"

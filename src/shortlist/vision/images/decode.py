@@ -40,7 +40,7 @@ def decode(data: bytes, *, side: int | None = None) -> Picture:
 
     ``side``: shrunk so that its shorter side has that many pixels, if it has more; huge JPEGs then stay cheap.
     Transparency lies on white; CMYK is converted without its colour profile; 16 bits become 8.
-    Raises PictureError, whose ``reason`` says what is wrong, and MissingExtraError without Pillow.
+    Raises PictureError, with its ``reason``, and MissingExtraError without Pillow.
     """
     return pixels(read_header(data), side)
 
@@ -95,7 +95,7 @@ def _opened(header: Header, side: int | None) -> Image:
     plugin = require(f"PIL.{name}ImagePlugin", extra="vision", why="reading pictures")
     image: ImageFile = getattr(plugin, f"{name}ImageFile")(io.BytesIO(header.body))
     if image.size != (header.width, header.height):
-        raise PictureError("damaged", "it says two sizes: save it again as JPEG or PNG")
+        raise PictureError("damaged", "it has two sizes: save it again as JPEG or PNG")
     scale = _reduction(header, side)
     image.draft(None, (header.width // scale, header.height // scale))  # only JPEG can
     return image

@@ -52,7 +52,7 @@ def is_url(source: str) -> bool:
 
 
 def fetch(url: str, *, wait: Callable[[float], None] = time.sleep) -> bytes:
-    """What is at ``url``; a server that is busy or gone for a moment is asked again, MAX_ATTEMPTS times in all.
+    """What is at ``url``; a server that is busy or unreachable is tried again, MAX_ATTEMPTS times in all.
 
     Raises PictureError: missing, too many bytes, or not fetched. Private addresses are fetched like any others,
     since they are the catalogue's own.

@@ -20,7 +20,7 @@ MIN_SIDE = 16  # pixels of the shorter side
 MAX_SIDE = 65_500  # pixels of the longer side: JPEG has no more
 MAX_PARTS = 200_000  # chunks or blocks; valid pictures have thousands
 
-_FOREIGN = {  # pictures and documents that people send, which are not read
+_FOREIGN = {  # common files that are not read
     rb"....ftyp": "HEIC, AVIF or a film",
     rb"%PDF": "PDF",
     rb"II\*\0|MM\0\*|II\+\0|MM\0\+": "TIFF",
@@ -32,7 +32,7 @@ _FOREIGN = {  # pictures and documents that people send, which are not read
     rb"P[1-7]\s": "Netpbm",
 }
 _MARKER = re.compile(rb"\xff([\x02-\xcf\xd9-\xfe])")  # of a part with a length, or the end; no coded pixels
-_NO_PIXELS = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # parts of JPEG that applications and people write
+_NO_PIXELS = {*range(0xE1, 0xEE), 0xEF, 0xFE}  # application data and comments of JPEG
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _UNREAD_FRAMES = {0xC3, *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}  # lossless, arithmetic
 
@@ -44,14 +44,14 @@ class Header:
     kind: str  # JPEG, PNG, WEBP, GIF or BMP
     width: int  # as stored, before it is turned upright
     height: int
-    body: bytes  # what the decoder gets: without texts, profiles and other things that make no pixels
+    body: bytes  # what the decoder gets: without texts, profiles and other parts that make no pixels
     orientation: int = 1  # of Exif, 1 to 8
     scans: int = 1  # of JPEG
     frames: int = 1
 
     @property
     def upright(self) -> tuple[int, int]:
-        """Width and height as a person sees it."""
+        """Width and height after turning upright."""
         return (self.height, self.width) if self.orientation > 4 else (self.width, self.height)
 
 
@@ -113,13 +113,13 @@ def _jpeg(data: bytes) -> Header:
             if depth != 8:
                 raise PictureError("unsupported format", "JPEG of 12 bits: save it again as ordinary JPEG")
             if size != (0, 0):
-                raise _damaged("it says its size twice")
+                raise _damaged("it has two sizes")
             size = width, height
         elif marker == 0xE1 and data[at + 2 : at + 8] == b"Exif\0\0":
             orientation = _orientation(data[at + 8 : at + length])
         elif marker == 0xDA:
             if size == (0, 0):
-                raise _damaged("it never says its size")
+                raise _damaged("it has no size")
             body = b"".join([*kept, data[at - 2 :]])
             return Header("JPEG", *size, body, orientation, _scans(data, at + length))
         if marker not in _NO_PIXELS:
@@ -159,7 +159,7 @@ def _png(data: bytes) -> Header:
         if end > len(data):
             raise PictureError("truncated", "it ends before it is whole: send it again")
         if kind == b"IHDR" and at > 8:
-            raise _damaged("it says its size twice")
+            raise _damaged("it has two sizes")
         if kind in _PIXEL_CHUNKS:
             if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
                 raise _damaged("its pixels are not those that were saved")
@@ -243,7 +243,7 @@ def _bmp(data: bytes) -> Header:
 
 
 def _orientation(exif: bytes) -> int:
-    """The orientation that an Exif block says, 1 where it says none or nonsense. It never fails."""
+    """The orientation of an Exif block, 1 where there is none or it is invalid. Never raises."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     try:
         if order is None:

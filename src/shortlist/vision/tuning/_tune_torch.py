@@ -7,7 +7,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -91,7 +91,7 @@ class Trainer:
         cache = FeatureCache(folder, self._fingerprint(), self.staged.preparation, self._forward, shape)
         name = "features of pictures" if augmentation is None else "features of augmented pictures"
         pictures, hashes = _Selected(self.pictures, rows), [self.hashes[row] for row in rows]
-        with self.progress.step(name, total=len(rows), unit="pictures") as step:
+        with one_torch_thread(), self.progress.step(name, total=len(rows), unit="pictures") as step:
             return stack.enter_context(cache.features(pictures, hashes, augmentation, step))
 
     def _forward(self, squares: Squares) -> AnyArray:
@@ -108,7 +108,7 @@ class Trainer:
         return digest.hexdigest()
 
     def _keep(self, encoder: OnnxEncoder, rows: Rows, vectors: Floats) -> None:
-        """Put the vectors that are known already where ``embed`` looks for them."""
+        """Put the vectors of these pictures into the cache that ``embed`` reads."""
         folder = cache_folder() / "vectors"
         with VectorCache(folder, encoder.fingerprint, encoder.embedding_size) as cache:
             cache.add([self.hashes[row] for row in rows], vectors)
@@ -311,6 +311,17 @@ def _examples(relevance: Relevance, validation: Mask) -> Rows:
         return np.flatnonzero(~validation & (relevance.labels >= 0))[:, None]
     assert relevance.pairs is not None
     return relevance.pairs[~validation[relevance.pairs].any(axis=1)].astype(np.int64)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Within, a call of torch uses one thread: the callers are several threads themselves."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _bfloat16_is_faster(device: torch.device) -> bool:

@@ -56,8 +56,8 @@ class CachedFeatures:
 class FeatureCache:
     """What frozen stages make of pictures: each picture and view is computed once.
 
-    ``forward`` takes uint8[n, side, side, 3] to float[n, *shape]; ``fingerprint`` changes with everything that
-    changes its results.
+    ``forward`` takes uint8[n, side, side, 3] to float[n, *shape], and is called by several threads;
+    ``fingerprint`` changes with everything that changes its results.
     """
 
     def __init__(
@@ -113,18 +113,21 @@ class FeatureCache:
         items = list(missing.items())
         batches = [items[first : first + together] for first in range(0, len(items), together)]
 
-        def squares(batch: list[tuple[str, int]]) -> Squares:
+        def compute(batch: list[tuple[str, int]]) -> AnyArray:
+            """A batch all the way from decoding to features, so that no core waits for another."""
             if augmentation is None:
-                return self.preparation([pictures[place] for _, place in batch])
-            side = self.preparation.side
-            return np.concatenate([augmentation(pictures[place], hash, side) for hash, place in batch])
+                squares = self.preparation([pictures[place] for _, place in batch])
+            else:
+                side = self.preparation.side
+                squares = np.concatenate([augmentation(pictures[place], hash, side) for hash, place in batch])
+            return self.forward(squares).astype(np.float16).reshape(len(batch), -1)
 
         hashes, rows = list[str](), list[AnyArray]()
         threads = all_cores()
-        ready = prefetched(squares, batches, threads=threads, max_pending=2 * threads)
-        for batch, prepared in zip(batches, ready, strict=True):
+        computed = prefetched(compute, batches, threads=threads, max_pending=2 * threads)
+        for batch, features in zip(batches, computed, strict=True):
             hashes += [hash for hash, _ in batch]
-            rows.append(self.forward(prepared).astype(np.float16).reshape(len(batch), -1))
+            rows.append(features)
             step.advance(len(batch))
             if len(hashes) >= WRITE_BATCH or batch is batches[-1]:
                 cache.add(hashes, np.concatenate(rows))
