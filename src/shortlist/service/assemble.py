@@ -102,9 +102,13 @@ def _reasons(view: View, slates: Slates, sources: Sequence[Sequence[str]]) -> li
     anchors = np.unique(slates.because[slates.because >= 0])
     titles = dict(zip(anchors.tolist(), view.pipeline.items.titles(anchors), strict=True))
     return [
-        own or (f"because of {titles[anchor]}" if anchor >= 0 else f"retrieved by {', '.join(by)}" if by else "")
+        own or (f"because of {titles[anchor]}" if anchor >= 0 else _retrieved_by(by))
         for own, anchor, by in zip(slates.reasons, slates.because.tolist(), sources, strict=True)
     ]
+
+
+def _retrieved_by(sources: Sequence[str]) -> str:
+    return f"retrieved by {', '.join(sources)}" if sources else ""
 
 
 def item_explanation(explanation: Explanation) -> ItemExplanation:
