@@ -91,7 +91,7 @@ def parts(seen: Sequence[TimedAnswer]) -> dict[str, Floats]:
     for _, answer in seen:
         ms = {each["stage"]: each["ms"] for each in answer["stages"]}
         encoder.append(ms.pop("encode"))
-        decoded.append(answer["decode_ms"])
+        decoded.append(ms.pop("read_picture"))
         stages.append(sum(ms.values()))
         server.append(answer["took_ms"])
     names = {"decode": decoded, "encoder": encoder, "search and ranking": stages}

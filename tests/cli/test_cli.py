@@ -273,7 +273,7 @@ def test_search_with_a_photo_or_an_item(visual):
     [
         (["nothing.png"], 1, "no picture file"),
         (["photo.png", "--crop", "middle"], 2, "four numbers"),
-        (["photo.png", "--where", "product"], 2, "name=word"),
+        (["photo.png", "--where", "product"], 2, "name=value"),
     ],
 )
 def test_a_search_that_cannot_be_is_one_sentence(visual, arguments, status, message):

@@ -103,7 +103,8 @@ class Items:
         keys = [self.keys[position] for position in positions.tolist()]
         if "title" not in self.table.columns or not keys:
             return keys
-        titles = self.table["title"].gather(positions).to_list()
+        column = self.table["title"]  # read one by one: gathering twenty takes ten times as long
+        titles = [column[position] for position in positions.tolist()]
         return [key if title is None else str(title) for title, key in zip(titles, keys, strict=True)]
 
     def title(self, position: int) -> str:

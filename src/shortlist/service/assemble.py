@@ -99,13 +99,16 @@ def _sources(view: View, slates: Slates) -> list[list[str]]:
 
 def _reasons(view: View, slates: Slates, sources: Sequence[Sequence[str]]) -> list[str]:
     """What a source says of the entry, else the history item behind it, else which sources retrieved it."""
-    titles = view.pipeline.items.titles(np.maximum(slates.because, 0)) if len(slates.because) else []
+    anchors = np.unique(slates.because[slates.because >= 0])
+    titles = dict(zip(anchors.tolist(), view.pipeline.items.titles(anchors), strict=True))
     return [
-        own or (f"because of {title}" if anchor >= 0 else f"retrieved by {', '.join(by)}" if by else "")
-        for own, anchor, title, by in zip(
-            slates.reasons, slates.because.tolist(), titles, sources, strict=True
-        )
+        own or (f"because of {titles[anchor]}" if anchor >= 0 else _retrieved_by(by))
+        for own, anchor, by in zip(slates.reasons, slates.because.tolist(), sources, strict=True)
     ]
+
+
+def _retrieved_by(sources: Sequence[str]) -> str:
+    return f"retrieved by {', '.join(sources)}" if sources else ""
 
 
 def item_explanation(explanation: Explanation) -> ItemExplanation:
