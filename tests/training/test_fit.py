@@ -24,7 +24,7 @@ from shortlist.base.histories import Histories
 from shortlist.data.splits import by_share
 from shortlist.testing.toy import ITEMS, toy_data, toy_histories, toy_items
 from shortlist.training.evaluate import evaluate
-from shortlist.training.examples import build_examples
+from shortlist.training.examples import build_examples, whole
 from shortlist.training.fit import fit, fit_sources
 from shortlist.training.sample_users import sample_users
 from shortlist.training.train_test_task import of_users
@@ -84,6 +84,15 @@ def test_a_validation_part_shares_no_query(monkeypatch):
     assert count == (np.diff(task.positives.offsets) > 0).sum()
     assert len(held_out.inputs.queries) == round(0.05 * count)
     assert held_out.inputs.names == examples.inputs.names
+    everything = whole(examples)
+    assert everything.validation is None
+    assert len(everything) == len(examples) + len(held_out)
+    assert len(everything.inputs.queries) == count
+    assert everything.groups[-1] == count - 1
+    assert (np.diff(everything.groups) >= 0).all()
+    last = everything.groups >= len(examples.inputs.queries)
+    assert np.array_equal(everything.labels[last], held_out.labels)
+    assert np.array_equal(everything.inputs.numeric[last], held_out.inputs.numeric, equal_nan=True)
 
 
 def test_sources_get_what_came_next_only_for_the_examples_of_an_evaluation():

@@ -14,7 +14,7 @@ from shortlist.base.types import AnyArray, Floats, Mask, Moments, Picture, Posit
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """What each row of a search asks with; a row may have any of them, together or none."""
+    """What each row searches for; a row may have any of the parts, several or none."""
 
     pictures: Sequence[Picture | None]
     words: Sequence[str]  # empty: none
@@ -27,12 +27,21 @@ class SearchQuery:
         words: Sequence[str] = (),
         items: Sequence[int] | AnyArray = (),
     ) -> SearchQuery:
-        """From those parts that the rows ask with."""
+        """From those parts that the rows have."""
         rows = max(len(pictures), len(words), len(items))
         return cls(
             pictures or [None] * rows,
             words or [""] * rows,
             np.asarray(items if len(items) else [-1] * rows, np.int32),
+        )
+
+    @classmethod
+    def stacked(cls, parts: Sequence[SearchQuery]) -> SearchQuery:
+        """The rows of all parts, one after the other."""
+        return cls(
+            [picture for part in parts for picture in part.pictures],
+            [words for part in parts for words in part.words],
+            np.concatenate([part.items for part in parts]),
         )
 
     def take(self, rows: AnyArray) -> SearchQuery:
@@ -45,10 +54,10 @@ class SearchQuery:
 
 @dataclass(frozen=True)
 class Queries:
-    """A batch of askers: one row for a request, thousands for batch work and evaluation."""
+    """A batch of queries: one row for a request, thousands for batch work and evaluation."""
 
-    histories: Histories  # what each row did before it asked
-    at: Moments  # int64[rows], the moment each row asks
+    histories: Histories  # what the user of each row did before
+    at: Moments  # int64[rows], the moment of each
     context: AnyArray | None = None  # int16[rows, contexts], the code of each, -1 where missing
     search: SearchQuery | None = None  # what each row searches for; None: nothing
 
@@ -65,6 +74,18 @@ class Queries:
         if search is not None:
             search = replace(search, items=np.where(search.items < count, search.items, np.int32(-1)))
         return replace(self, histories=histories, search=search)
+
+    @classmethod
+    def stacked(cls, parts: Sequence[Queries]) -> Queries:
+        """The rows of all parts, one after the other; all have contexts and search queries, or none has."""
+        contexts = [part.context for part in parts if part.context is not None]
+        searches = [part.search for part in parts if part.search is not None]
+        return cls(
+            Histories.stacked([part.histories for part in parts]),
+            np.concatenate([part.at for part in parts]),
+            np.concatenate(contexts) if contexts else None,
+            SearchQuery.stacked(searches) if searches else None,
+        )
 
     def take(self, rows: AnyArray) -> Queries:
         """The given rows as a batch of their own."""

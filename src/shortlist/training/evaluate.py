@@ -35,6 +35,7 @@ from shortlist.retrieval.popular import Popular
 from shortlist.system.contracts import Examples, TrainingData, TrainingOptions
 from shortlist.system.system import System
 from shortlist.training.evaluate_predictions import evaluate_predictions
+from shortlist.training.examples import whole
 from shortlist.training.fit import Trained, fit_data, ranker_examples
 from shortlist.training.run import TrainingRun
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
@@ -77,7 +78,9 @@ def evaluate_lists(system: System, data: TrainingData, run: TrainingRun) -> Tria
     lists, ceilings = _replayed(trained, pipelines, evaluated_on, task, run)
     models = _measured(system, trained, pipelines, evaluated_on, task, lists, run)
     if system.rankers:
-        examples = ranker_examples(system, data, run)  # those on which the release's ranker will be fitted
+        examples = whole(
+            ranker_examples(system, data, run)
+        )  # those on which the release's ranker will be fitted
         with run.progress.step("evaluating probabilities", len(models), "models") as step:
             models = [_scored(system, model, trained, examples, step) for model in models]
     with run.progress.step("comparing models"):

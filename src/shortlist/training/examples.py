@@ -51,6 +51,20 @@ def with_validation(shuffled: Rows, build: Callable[[Rows], Examples]) -> Exampl
     return replace(build(np.sort(shuffled[:-held_out])), validation=build(np.sort(shuffled[-held_out:])))
 
 
+def whole(examples: Examples) -> Examples:
+    """All examples as one part: for rankers that hold nothing out."""
+    held_out = examples.validation
+    if held_out is None:
+        return examples
+    parts = [examples.inputs, held_out.inputs]
+    queries = [part.queries for part in parts if part.queries is not None]
+    return Examples(
+        concatenated(parts, Queries.stacked(queries), len(queries[0])),
+        np.concatenate([examples.labels, held_out.labels]),
+        examples.objectives,
+    )
+
+
 def _of_rows(system: System, pipeline: Pipeline, task: TrainTestTask, rows: Rows, step: Step) -> Examples:
     count = np.int64(len(pipeline.items))
     keys = task.positives.rows * count + task.positives.items

@@ -34,7 +34,7 @@ from shortlist.system.contracts import (
     TrainingOptions,
 )
 from shortlist.system.system import System
-from shortlist.training.examples import build_examples
+from shortlist.training.examples import build_examples, whole
 from shortlist.training.fitted_cache import key_of
 from shortlist.training.prediction import prediction_examples, prediction_rows
 from shortlist.training.run import TrainingRun
@@ -98,9 +98,8 @@ def fit_rankers(system: System, retrieval: Pipeline, examples: Examples | None, 
             run.progress.step(f"fitting {ranker.name} on {len(examples):,} examples"),
             blas_threads(len(examples)),
         ):
-            rankers[ranker.name] = replace(
-                retrieval, ranker=ranker.fit(examples, _options(system, ranker, run))
-            )
+            own = examples if ranker.uses_validation else whole(examples)
+            rankers[ranker.name] = replace(retrieval, ranker=ranker.fit(own, _options(system, ranker, run)))
         run.seconds[ranker.name] = perf_counter() - start
     return Trained(retrieval, rankers, dict(run.seconds), len(examples))
 

@@ -106,6 +106,9 @@ class Ranker(Component):
 
     complexity: ClassVar[int] = 9
     interpretability: ClassVar[str] = "opaque"
+    uses_validation: ClassVar[bool] = (
+        False  # for early stopping: then ``Examples.validation`` is held out for it
+    )
 
     name: str = field(default="", metadata={"doc": "what slates, metrics and reports call it"})
 
