@@ -70,19 +70,22 @@ class Items:
     def with_new_items(self, rows: pl.DataFrame, pictures: Pictures | None = None) -> Items:
         """The same catalogue and, after its end, items that it does not have yet. Costs as much as the new rows.
 
-        The two share one index of keys; this one goes on without the new items. Only the newest of several
-        catalogues may grow.
+        The two share one index of keys; this one goes on without the new items. A catalogue that has grown already
+        keeps its index to that one, and the next gets one of its own, which costs as much as the catalogue.
         """
-        assert isinstance(self.keys, list)
-        assert len(self.keys) == self._count, "only the newest catalogue grows"
+        keys, positions = list(self.keys) if len(self.keys) > self._count else self.keys, self._positions
+        assert isinstance(keys, list)
+        if len(keys) > self._count:
+            del keys[self._count :]
+            positions = {key: position for position, key in enumerate(keys)}
         grown = object.__new__(Items)
         table = pl.concat([self.table, rows])
         grown.table = table.rechunk() if table.n_chunks() > MAX_CHUNKS else table
         grown.pictures = pictures or self.pictures
         for position, key in enumerate(rows[ITEM].to_list(), self._count):
-            self.keys.append(key)
-            self._positions[key] = position
-        grown.keys, grown._positions, grown._count = self.keys, self._positions, len(table)
+            keys.append(key)
+            positions[key] = position
+        grown.keys, grown._positions, grown._count = keys, positions, len(table)
         return grown
 
     def position(self, key: str) -> int:
