@@ -49,12 +49,12 @@ def request(report: Report, options: Namespace) -> None:
     ):
         report.progress("writing a synthetic world")
         world = str(Path(scratch) / "world")
-        knobs = {
+        parameters = {
             "users": max(options.items // 5, 1000),
             "items": options.items,
             "events": options.events,
         }
-        workers[CURRENT].call("write_world", folder=world, **knobs)
+        workers[CURRENT].call("write_world", folder=world, **parameters)
         report.progress("ingesting and fitting")
         for name, worker in workers.items():
             home = str(Path(scratch) / name)

@@ -85,5 +85,5 @@ from shortlist.system.contracts import Source as Source
 from shortlist.system.contracts import TrainingData as TrainingData
 from shortlist.system.contracts import TrainingOptions as TrainingOptions
 from shortlist.system.features import Definition as Definition
-from shortlist.system.knobs import load_class as load_class
-from shortlist.system.knobs import path_of as path_of
+from shortlist.system.serialization import load_class as load_class
+from shortlist.system.serialization import path_of as path_of

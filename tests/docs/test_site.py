@@ -69,7 +69,7 @@ def test_every_public_name_is_in_the_reference(site):
     assert sorted(headings) == sorted(shortlist.__all__)
 
 
-def test_the_reference_says_what_a_knob_is(site):
+def test_the_reference_says_what_a_parameter_is(site):
     page = (site / "reference" / "shortlist.html").read_text("utf-8")
     rows = re.findall(r"<tr class=\"doc-section-item\">(.*?)</tr>", page, re.DOTALL)
     texts = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]

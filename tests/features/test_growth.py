@@ -179,7 +179,7 @@ def test_nothing_is_replayed_or_computed_again(monkeypatch):
     encoded, read = [], []
     honest_encode, honest_value = Vocabulary.encode, Count.value
 
-    def replayed(*_args, **_knobs):
+    def replayed(*_args, **_options):
         raise AssertionError("history is read again")
 
     def encode(self, column):

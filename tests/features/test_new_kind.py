@@ -215,7 +215,7 @@ def test_their_problems_are_named():
 )
 def test_a_kind_that_is_not_here_is_refused(folder, tmp_path, path, told):
     data = read_json(folder / "features" / "features.json")
-    data["definitions"] = [{"class": path, "knobs": {}}]
+    data["definitions"] = [{"class": path, "parameters": {}}]
     write_json(tmp_path / "features.json", data)
     with pytest.raises(ReleaseError, match=told):
         Features.load(tmp_path, toy_items(), load(folder).pipeline.features.users, toy_histories())

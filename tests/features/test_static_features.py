@@ -52,13 +52,13 @@ DATA = TrainingData(NOTHING, ITEMS, contexts=CONTEXTS)
 
 
 def system(*features, **changes):
-    knobs = {"events": [views], "item": Entity("item"), "features": features}
+    parameters = {"events": [views], "item": Entity("item"), "features": features}
     return System(
         name="shop",
         user=Entity("user"),
         objectives=[Objective("viewed", views)],
         sources=[Popular()],
-        **(knobs | changes),
+        **(parameters | changes),
     )
 
 

@@ -33,8 +33,8 @@ def everything(rows: int, items: int = 4) -> Allowed:
     return Allowed(np.ones(items, bool), Ragged.from_lists([[]] * rows))
 
 
-def search(words: str, **knobs) -> list[str]:
-    fitted = BM25(**knobs).fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
+def search(words: str, **parameters) -> list[str]:
+    fitted = BM25(**parameters).fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
     found = fitted.search(fitted.encode(asked(words)), 10, everything(1))
     return [FRUIT.keys[item] for item in found.items]
 

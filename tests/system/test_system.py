@@ -29,13 +29,13 @@ from shortlist import (
 )
 from shortlist.base.errors import ReleaseError
 from shortlist.system.contracts import Source
-from shortlist.system.knobs import from_data, to_data
+from shortlist.system.serialization import from_data, to_data
 
 ratings = Event("rating", Table("ratings.csv"), value="rating")
 
 
 def system(**changes):
-    knobs = {
+    parameters = {
         "name": "movies",
         "user": Entity("user"),
         "item": Entity("item"),
@@ -45,7 +45,7 @@ def system(**changes):
         "rankers": [LogisticRegression()],
         "filters": [AlreadySeen()],
     }
-    return System(**(knobs | changes))
+    return System(**(parameters | changes))
 
 
 def test_a_good_system():
@@ -179,9 +179,9 @@ def test_components_survive_as_data(component):
 )
 def test_data_cannot_name_what_is_no_component(path):
     with pytest.raises(ReleaseError):
-        from_data({"class": path, "knobs": {}}, Source)
+        from_data({"class": path, "parameters": {}}, Source)
 
 
-def test_data_with_foreign_knobs_is_refused():
-    with pytest.raises(ReleaseError, match="other knobs"):
-        from_data({"class": "shortlist.retrieval.ease:EASE", "knobs": {"colour": 3}}, Source)
+def test_data_with_foreign_parameters_is_refused():
+    with pytest.raises(ReleaseError, match="other parameters"):
+        from_data({"class": "shortlist.retrieval.ease:EASE", "parameters": {"colour": 3}}, Source)

@@ -57,8 +57,8 @@ QUICK = FineTune(
 @pytest.mark.parametrize("backbone", [False, True])
 def test_tuning_lifts_recall(backbone):
     shown, labels, validation = tinted()
-    knobs = FineTune(**{**vars(QUICK), "backbone": backbone})
-    encoder, report = tune(Tiny(), knobs, shown, labels=labels, validation=validation)
+    settings = FineTune(**{**vars(QUICK), "backbone": backbone})
+    encoder, report = tune(Tiny(), settings, shown, labels=labels, validation=validation)
     assert report.after.recall_1 > report.before.recall_1
     assert report.after.map_r > report.before.map_r + 0.1
     assert report.after.queries == validation.sum()
@@ -78,8 +78,8 @@ def test_pairs_teach_what_labels_teach():
     shown, labels, validation = tinted()
     rows = np.arange(len(shown))
     pairs = np.stack([rows[:-KINDS], rows[KINDS:]], axis=1)  # each with the next of its kind
-    knobs = FineTune(**{**vars(QUICK), "hard_negatives": 1, "batch_size": 16})
-    encoder, report = tune(Tiny(), knobs, shown, pairs=pairs, validation=validation)
+    settings = FineTune(**{**vars(QUICK), "hard_negatives": 1, "batch_size": 16})
+    encoder, report = tune(Tiny(), settings, shown, pairs=pairs, validation=validation)
     before, after = Tiny().fit().encode(shown), encoder.encode(shown)
     relevance, held, rest = Relevance(len(shown), labels, None), rows[validation], rows[~validation]
     untuned = retrieval_metrics(relevance, held, before[held], rest, before[rest])
@@ -91,8 +91,8 @@ def test_pairs_teach_what_labels_teach():
 def test_stops_when_nothing_gets_better():
     shown, labels, validation = tinted()
     seen = []
-    knobs = FineTune(**{**vars(QUICK), "learning_rate": 1e-9, "epochs": 10, "patience": 2})
-    _, report = tune(Tiny(), knobs, shown, labels=labels, validation=validation, watch=seen.append)
+    settings = FineTune(**{**vars(QUICK), "learning_rate": 1e-9, "epochs": 10, "patience": 2})
+    _, report = tune(Tiny(), settings, shown, labels=labels, validation=validation, watch=seen.append)
     assert len(report.epochs) < 10 or report.best_epoch == 10
     assert "had not risen" in report.stopped or report.best_epoch >= 8
     assert [epoch.number for epoch in seen] == list(range(1, len(report.epochs) + 1))
@@ -100,9 +100,9 @@ def test_stops_when_nothing_gets_better():
 
 def test_the_same_seed_gives_the_same_encoder():
     shown, labels, validation = tinted()
-    knobs = FineTune(**{**vars(QUICK), "epochs": 2, "augmentations": 2})
-    one, _ = tune(Tiny(), knobs, shown, labels=labels, validation=validation)
-    other, _ = tune(Tiny(), knobs, shown, labels=labels, validation=validation)
+    settings = FineTune(**{**vars(QUICK), "epochs": 2, "augmentations": 2})
+    one, _ = tune(Tiny(), settings, shown, labels=labels, validation=validation)
+    other, _ = tune(Tiny(), settings, shown, labels=labels, validation=validation)
     np.testing.assert_allclose(one.encode(shown[:5]), other.encode(shown[:5]), atol=1e-4)
 
 
@@ -175,28 +175,28 @@ def test_only_pictures_that_are_new_go_through_the_frozen_stages(monkeypatch):
 
     monkeypatch.setattr(_tune_torch.Trainer, "_forward", counted)
     shown, labels, validation = tinted()
-    knobs = FineTune(**{**vars(QUICK), "epochs": 1, "augmentations": 2})
+    settings = FineTune(**{**vars(QUICK), "epochs": 1, "augmentations": 2})
     some = slice(0, len(shown) - 6)
-    tune(Tiny(), knobs, shown[some], labels=labels[some], validation=validation[some])
+    tune(Tiny(), settings, shown[some], labels=labels[some], validation=validation[some])
     first = sum(passed) - 2  # the shape is asked for with one empty picture, for each kind of view
     trained = int((~validation[some]).sum())
     assert first == len(shown[some]) + 2 * trained
     passed.clear()
-    tune(Tiny(), knobs, shown, labels=labels, validation=validation)
+    tune(Tiny(), settings, shown, labels=labels, validation=validation)
     added = int((~validation).sum()) - trained
     assert sum(passed) - 2 == 6 + 2 * added
     passed.clear()
-    tune(Tiny(), replace(knobs, epochs=2), shown, labels=labels, validation=validation)
+    tune(Tiny(), replace(settings, epochs=2), shown, labels=labels, validation=validation)
     assert sum(passed) == 2
-    tune(Tiny(), replace(knobs, min_crop=0.5), shown, labels=labels, validation=validation)
+    tune(Tiny(), replace(settings, min_crop=0.5), shown, labels=labels, validation=validation)
     assert sum(passed) - 4 == 2 * int((~validation).sum())
 
 
 def test_cached_features_give_the_same_encoder():
     shown, labels, validation = tinted()
-    knobs = FineTune(**{**vars(QUICK), "epochs": 2, "augmentations": 2})
-    one, _ = tune(Tiny(), knobs, shown, labels=labels, validation=validation)
-    other, _ = tune(Tiny(), knobs, shown, labels=labels, validation=validation)
+    settings = FineTune(**{**vars(QUICK), "epochs": 2, "augmentations": 2})
+    one, _ = tune(Tiny(), settings, shown, labels=labels, validation=validation)
+    other, _ = tune(Tiny(), settings, shown, labels=labels, validation=validation)
     np.testing.assert_array_equal(one.encode(shown[:5]), other.encode(shown[:5]))
 
 

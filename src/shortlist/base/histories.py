@@ -1,4 +1,4 @@
-"""What people did, as one ragged columnar table: the form in which histories travel through the engine."""
+"""Events of users, as one ragged columnar table: the form in which histories travel through the engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shortlist.base.types import AnyArray, Floats, Mask, Moments, Positions, Row
 
 @dataclass(frozen=True)
 class Histories:
-    """Events of many people (one row each), oldest first within a row.
+    """Events of many users (one row each), oldest first within a row.
 
     Row ``r`` owns the events ``offsets[r]:offsets[r + 1]`` of the flat columns. A row may be a user, a
     session, or a single item that stands for itself.
@@ -28,7 +28,7 @@ class Histories:
     context: AnyArray | None = (
         None  # int16[events, contexts], the code of each, -1 where missing; None: no contexts
     )
-    users: AnyArray | None = None  # str[rows], whose each is; None: nobody's in particular
+    users: AnyArray | None = None  # str[rows], the key of each row's user; None: unknown
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -197,7 +197,9 @@ class Candidates:
     rows: Rows  # int64[candidates]
     items: Positions  # int32[candidates]
     scores: Floats  # float32[candidates, sources], every source's score of every candidate
-    retrieved_by: Mask  # bool[candidates, sources], who proposed it; nobody: filled in from popularity
+    retrieved_by: (
+        Mask  # bool[candidates, sources], which sources proposed it; none: filled in from popularity
+    )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -205,8 +207,8 @@ class Candidates:
     @classmethod
     def given(cls, rows: Rows, items: Positions, sources: int) -> Candidates:
         """Candidates that no source retrieved; their scores are 0."""
-        nobody = np.zeros((len(rows), sources), bool)
-        return cls(rows, items, nobody.astype(np.float32), nobody)
+        by = np.zeros((len(rows), sources), bool)
+        return cls(rows, items, by.astype(np.float32), by)
 
     def take(self, which: AnyArray) -> Candidates:
         """The candidates at the given places, or of the given mask."""

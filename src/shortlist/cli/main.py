@@ -79,7 +79,7 @@ def features(
         typer.Option(help="Write those of items and users into this new folder, as a Feast repository."),
     ] = None,
 ) -> None:
-    """Show every feature of the ingested system: its owner, its window, how often it is known, an example."""
+    """Show every feature of the ingested system: its owner, its window, its coverage, an example."""
     from shortlist.cli.show import show_feast_export, show_features
     from shortlist.project import verbs
     from shortlist.project.project import open_project
@@ -167,7 +167,7 @@ def compact(
     )
     out.print(f"Moved [bold]{done.events:,}[/bold] events to the log.")
     if done.dropped is None:
-        out.print("[yellow]Somebody learns from the log:[/yellow] all of it is kept, run this again later.")
+        out.print("[yellow]A training reads the log:[/yellow] all of it is kept, run this again later.")
     elif done.dropped.days:
         out.print(
             f"Dropped {done.dropped.days:,} days with {done.dropped.events:,} events, older than {keep}."
@@ -179,7 +179,7 @@ def forget(
     user: Annotated[str, typer.Argument(help="The user's key.")],
     system: Which = None,
 ) -> None:
-    """Delete everything a person did and was shown, from the store, the log and every answer.
+    """Delete everything a user did and was shown, from the store, the log and every answer.
 
     A table that still holds them does not bring back what they did until now. Releases that learned from them
     go with `compact --releases N`.

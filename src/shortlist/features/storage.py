@@ -13,7 +13,7 @@ from shortlist.base.errors import ReleaseError
 from shortlist.base.files import load_array, save_arrays
 from shortlist.features.kind import FeatureKind
 from shortlist.system.event import Event
-from shortlist.system.knobs import load_class, path_of
+from shortlist.system.serialization import load_class, path_of
 
 
 def to_data(value: Any) -> Any:
@@ -21,8 +21,8 @@ def to_data(value: Any) -> Any:
     if isinstance(value, Event):
         return {"event": value.name}
     if is_dataclass(value) and not isinstance(value, type):
-        knobs = {field.name: to_data(getattr(value, field.name)) for field in fields(value)}
-        return {"class": path_of(type(value)), "knobs": knobs}
+        parameters = {field.name: to_data(getattr(value, field.name)) for field in fields(value)}
+        return {"class": path_of(type(value)), "parameters": parameters}
     if isinstance(value, Mapping):
         return {"mapping": {key: to_data(part) for key, part in value.items()}}
     return [to_data(part) for part in value] if isinstance(value, tuple | list) else value
@@ -48,7 +48,9 @@ def _from_data(value: Any, events: Mapping[str, Event], contract: type = object)
     if not is_dataclass(kind):
         raise ReleaseError(f"a release names {value['class']} as part of a feature, which is no dataclass")
     try:
-        return kind(**{name: _from_data(knob, events) for name, knob in value["knobs"].items()})
+        return kind(
+            **{name: _from_data(parameter, events) for name, parameter in value["parameters"].items()}
+        )
     except TypeError as error:
         raise ReleaseError(f"{value['class']} has other fields here than in the release: {error}") from error
 

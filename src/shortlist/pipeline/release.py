@@ -2,7 +2,7 @@
 
 ::
 
-    pipeline.json     format, objectives, which classes with which knobs
+    pipeline.json     format, objectives, which classes with which parameters
     items.parquet     the catalogue in the order of positions
     popular/          every item by popularity
     features/         the definitions and the constants they learned
@@ -33,7 +33,7 @@ from shortlist.features.features import Features
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.system.contracts import Filter, FittedRanker, FittedSource, Order
-from shortlist.system.knobs import from_data, load_class, path_of, to_data
+from shortlist.system.serialization import from_data, load_class, path_of, to_data
 from shortlist.system.system import System
 
 FORMAT = 2  # 2: the field's words, users with attributes

@@ -143,13 +143,13 @@ class FittedALS(FittedSource):
 
     def save(self, folder: Path) -> None:
         """Vectors, their index, and the three numbers of the fold-in."""
-        knobs = np.array([self.fold_in.regularization, self.fold_in.unobserved_weight, self.half_life])
-        save_arrays(folder, vectors=self.vectors, knobs=knobs)
+        parameters = np.array([self.fold_in.regularization, self.fold_in.unobserved_weight, self.half_life])
+        save_arrays(folder, vectors=self.vectors, parameters=parameters)
         self.index.save(folder / "index")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Vectors stay mapped to the file."""
-        regularization, unobserved_weight, half_life = load_array(folder, "knobs").tolist()
+        regularization, unobserved_weight, half_life = load_array(folder, "parameters").tolist()
         fold_in = FoldIn(load_array(folder, "vectors"), regularization, unobserved_weight)
         return cls(fold_in, half_life, SegmentedIndex.load(folder / "index"))

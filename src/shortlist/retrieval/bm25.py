@@ -167,8 +167,8 @@ class FittedBM25(FittedSource):
         postings = [*self.postings, Postings(trained, weights)]
         while len(postings) > 1 and len(postings[-2]) <= len(postings[-1]):
             postings[-2:] = [postings[-2].merged(postings[-1])]
-        knobs = (self.on, self.vocabulary, idf, self.documents, self.average_length)
-        return FittedBM25(*knobs, tuple(postings))
+        parameters = (self.on, self.vocabulary, idf, self.documents, self.average_length)
+        return FittedBM25(*parameters, tuple(postings))
 
     def save(self, folder: Path) -> None:
         """Arrays, the terms, and which attributes they are of."""
@@ -187,8 +187,8 @@ class FittedBM25(FittedSource):
         arrays = tuple(load_array(folder, name) for name in CSR)
         weights = sparse.csr_array(arrays, shape=(len(arrays[2]) - 1, len(facts["terms"])))
         vocabulary, idf = Vocabulary(facts["terms"]), load_array(folder, "idf")
-        knobs = (tuple(facts["on"]), vocabulary, idf, facts["documents"], facts["average_length"])
-        return cls(*knobs, (Postings(0, weights),))
+        parameters = (tuple(facts["on"]), vocabulary, idf, facts["documents"], facts["average_length"])
+        return cls(*parameters, (Postings(0, weights),))
 
 
 def _is_text(kind: pl.DataType) -> bool:

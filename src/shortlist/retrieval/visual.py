@@ -24,7 +24,7 @@ from shortlist.system.contracts import (
     TrainingData,
     TrainingOptions,
 )
-from shortlist.system.knobs import load_class, path_of
+from shortlist.system.serialization import load_class, path_of
 from shortlist.vision.encoders.embed import embed
 from shortlist.vision.encoders.pretrained import EfficientNetLite0
 from shortlist.vision.tuning.fine_tune import FineTune
@@ -70,8 +70,10 @@ class Visual(Source):
     ) -> FittedEncoder:
         if self.fine_tune is None:
             return self.encoder.fit()
-        knobs = replace(self.fine_tune, seed=options.seed)
-        return tuned_encoder(self.encoder, knobs, pictures, self._labels(items, owners), options.progress)
+        parameters = replace(self.fine_tune, seed=options.seed)
+        return tuned_encoder(
+            self.encoder, parameters, pictures, self._labels(items, owners), options.progress
+        )
 
     def _labels(self, items: Items, owners: Positions) -> AnyArray:
         """The class of each picture, int64[pictures]; -1 where its item has none."""

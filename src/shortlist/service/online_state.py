@@ -45,7 +45,7 @@ class OnlineState:
         self._view = View(active, active.release)
         self._changing = RLock()  # held to change the view or the live features
         self._followed = active.release.watermark  # the store's sequence that live features have followed to
-        self._early: pl.DataFrame | None = None  # events on items that nobody has added yet, the newest
+        self._early: pl.DataFrame | None = None  # events on items that were not added yet, the newest
         known = active.release.histories.available_at
         self._clock = max(now(), 0 if known is None else int(known.max(initial=0)))
         self._ticking = Lock()  # of its own, so that asking the time never waits for the store

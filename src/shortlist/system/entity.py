@@ -30,7 +30,7 @@ class Category(Attribute):
 
 @dataclass(frozen=True)
 class Text(Attribute):
-    """Words for people: a title, a description."""
+    """Text to read: a title, a description."""
 
 
 @dataclass(frozen=True)

@@ -82,10 +82,10 @@ class Objective:
 
 @dataclass(frozen=True)
 class Match:
-    """A label made from the catalogue, for systems that are asked with items and pictures rather than by people.
+    """A label made from the catalogue, for systems that are searched with items and pictures.
 
-    Right is what has the same ``by`` (a category or tags: the product, the person) as the item that is asked
-    with: ``Match("same product", by="product")``. ``weight`` is its part in the value model.
+    Relevant is what has the same ``by`` (a category or tags, such as the product) as the item of the query:
+    ``Match("same product", by="product")``. ``weight`` is its part in the value model.
     """
 
     name: str

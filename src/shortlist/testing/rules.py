@@ -6,7 +6,7 @@ import numpy as np
 
 from shortlist.base.types import AnyArray, Floats, Positions, Rows
 from shortlist.system.contracts import Filter, Order
-from shortlist.system.knobs import from_data, to_data
+from shortlist.system.serialization import from_data, to_data
 from shortlist.testing.toy import (
     ITEMS,
     NEW_ITEMS,

@@ -85,7 +85,7 @@ class VectorCache:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Nobody else adds meanwhile, and the keys that others added are read."""
+        """No other process adds meanwhile, and the keys that others added are read."""
         with self._lock:
             fcntl.flock(self._keys, fcntl.LOCK_EX)
             try:

@@ -39,7 +39,7 @@ class Trainer:
     def __init__(
         self,
         staged: Staged,
-        knobs: FineTune,
+        settings: FineTune,
         pictures: Sequence[Picture],
         relevance: Relevance,
         validation: Mask,
@@ -47,27 +47,29 @@ class Trainer:
         progress: Progress,
     ) -> None:
         self.started = time.perf_counter()
-        self.staged, self.knobs, self.pictures, self.relevance = staged, knobs, pictures, relevance
+        self.staged, self.settings, self.pictures, self.relevance = staged, settings, pictures, relevance
         self.watch, self.progress = watch, progress
         self.hashes = content_hashes(pictures)
-        self.rng = np.random.default_rng(knobs.seed)
-        torch.manual_seed(knobs.seed)
+        self.rng = np.random.default_rng(settings.seed)
+        torch.manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        cut = len(staged.stages) - (staged.tuned if knobs.backbone else 0)
+        cut = len(staged.stages) - (staged.tuned if settings.backbone else 0)
         frozen = nn.Sequential(Scale(staged.mean, staged.scale), *staged.stages[:cut])
         self.frozen = frozen.eval().requires_grad_(False).to(self.device)
-        self.model = Model(staged.stages[cut:], knobs, self.device)
+        self.model = Model(staged.stages[cut:], settings, self.device)
         self.queries: Rows = np.flatnonzero(validation)
         self.gallery: Rows = np.sort(self.rng.permutation(np.flatnonzero(~validation))[:MAX_GALLERY])
         self.examples = _examples(relevance, validation)
 
     def run(self, name: str) -> tuple[OnnxEncoder, TuneReport]:
         """Train, return to the best epoch, export."""
-        knobs, training = self.knobs, np.unique(self.examples)
+        settings, training = self.settings, np.unique(self.examples)
         evaluated = np.concatenate([self.queries, self.gallery])
         augmentation = None
-        if knobs.augmentations:
-            augmentation = Augmentation(views=knobs.augmentations, min_crop=knobs.min_crop, seed=knobs.seed)
+        if settings.augmentations:
+            augmentation = Augmentation(
+                views=settings.augmentations, min_crop=settings.min_crop, seed=settings.seed
+            )
         with ExitStack() as stack:
             plain = self._features(stack, evaluated, None)
             before = self._evaluate(plain)
@@ -75,14 +77,14 @@ class Trainer:
             views = self._features(stack, training, augmentation)
             epochs, best, stopped = self._train(plain, views, np.searchsorted(training, self.examples))
             vectors = self._outputs(plain.take(np.arange(len(evaluated))), self.model)
-        facts = {"encoder": name, "tuned by": knobs.by, "backbone": knobs.backbone, "epochs": best}
+        facts = {"encoder": name, "tuned by": settings.by, "backbone": settings.backbone, "epochs": best}
         graph = self.staged.graph(self.model.cpu().head)
         encoder = OnnxEncoder(graph, self.staged.preparation, facts)
-        if not knobs.backbone:  # otherwise the last stages may have computed in half precision
+        if not settings.backbone:  # otherwise the last stages may have computed in half precision
             self._keep(encoder, evaluated, vectors)
         seconds = time.perf_counter() - self.started
         after = epochs[best - 1].metrics
-        return encoder, TuneReport(knobs, before, after, tuple(epochs), best, stopped, seconds)
+        return encoder, TuneReport(settings, before, after, tuple(epochs), best, stopped, seconds)
 
     def _features(self, stack: ExitStack, rows: Rows, augmentation: Augmentation | None) -> CachedFeatures:
         """Of the given pictures, from the cache where they were computed before."""
@@ -117,12 +119,12 @@ class Trainer:
         self, plain: CachedFeatures, views: CachedFeatures, examples: Rows
     ) -> tuple[list[Epoch], int, str]:
         """The epochs, the number of the best, to whose weights the model returns, and why training ended."""
-        knobs, best, weights, epochs = self.knobs, 0, self.model.state_dict(), list[Epoch]()
-        learner = Learner(knobs, self.model, self.relevance, self.examples)
-        learner.schedule(knobs.max_epochs * math.ceil(len(examples) / self.drawn_per_batch))
+        settings, best, weights, epochs = self.settings, 0, self.model.state_dict(), list[Epoch]()
+        learner = Learner(settings, self.model, self.relevance, self.examples)
+        learner.schedule(settings.max_epochs * math.ceil(len(examples) / self.drawn_per_batch))
         stopped = "it went through all epochs"
-        with self.progress.step("tuning", total=knobs.max_epochs, unit="epochs") as step:
-            for number in range(1, knobs.max_epochs + 1):
+        with self.progress.step("tuning", total=settings.max_epochs, unit="epochs") as step:
+            for number in range(1, settings.max_epochs + 1):
                 self.model.train()
                 losses = [
                     learner.step([self._tensor(part) for part in parts], chosen)
@@ -135,8 +137,8 @@ class Trainer:
                 step.detail(str(epochs[-1]))
                 if not best or metrics.recall_1 >= epochs[best - 1].metrics.recall_1:
                     best, weights = number, copy.deepcopy(self.model.state_dict())
-                if number - best >= knobs.patience:
-                    stopped = f"recall@1 had not risen for {knobs.patience} epochs"
+                if number - best >= settings.patience:
+                    stopped = f"recall@1 had not risen for {settings.patience} epochs"
                     break
         self.model.load_state_dict(weights)
         return epochs, best, stopped
@@ -150,12 +152,12 @@ class Trainer:
     @property
     def hard_negatives(self) -> int:
         """Hard negatives of each drawn pair; a label has every other label as a negative."""
-        return self.knobs.hard_negatives if self.relevance.labels is None else 0
+        return self.settings.hard_negatives if self.relevance.labels is None else 0
 
     @property
     def drawn_per_batch(self) -> int:
         """Examples drawn for a batch, which their hard negatives fill up."""
-        return max(self.knobs.batch_size // (1 + self.hard_negatives), 1)
+        return max(self.settings.batch_size // (1 + self.hard_negatives), 1)
 
     def _order(self, views: CachedFeatures, examples: Rows) -> Iterator[Rows]:
         """Positions of examples, a batch at a time; each drawn one brings its hard negatives."""
@@ -210,18 +212,18 @@ class _Selected(Sequence[Picture]):
 class Model(nn.Module):
     """The stages that learn, and the head, which ``add_head`` makes."""
 
-    def __init__(self, stages: Sequence[nn.Module], knobs: FineTune, device: torch.device) -> None:
+    def __init__(self, stages: Sequence[nn.Module], settings: FineTune, device: torch.device) -> None:
         super().__init__()
-        self.knobs, self.device = knobs, device
+        self.settings, self.device = settings, device
         self.stages, self.head = nn.Sequential(*stages).to(device), nn.Sequential()
 
     def add_head(self, features: Floats) -> None:
         """A linear head over ``features`` standardised to mean 0 and deviation 1, which learns faster."""
-        head = nn.Linear(features.shape[1], self.knobs.embedding_size)
+        head = nn.Linear(features.shape[1], self.settings.embedding_size)
         nn.init.orthogonal_(head.weight)
         nn.init.zeros_(head.bias)
         standardise = Standardise(features.mean(axis=0), features.std(axis=0) + 1e-6)
-        self.head = nn.Sequential(standardise, nn.Dropout(self.knobs.dropout), head).to(self.device)
+        self.head = nn.Sequential(standardise, nn.Dropout(self.settings.dropout), head).to(self.device)
 
     def train(self, mode: bool = True) -> Model:
         """Statistics of batch normalisation stay as they are: batches are small."""
@@ -261,17 +263,17 @@ class Standardise(nn.Module):
 class Learner:
     """Steps of AdamW (Loshchilov and Hutter, ICLR 2019) on the loss of labels or of pairs."""
 
-    def __init__(self, knobs: FineTune, model: Model, relevance: Relevance, examples: Rows) -> None:
-        self.knobs, self.model, self.relevance, self.examples = knobs, model, relevance, examples
-        groups = [{"params": list(model.parameters()), "weight_decay": knobs.regularization}]
-        self.rates = [knobs.peak_learning_rate]
+    def __init__(self, settings: FineTune, model: Model, relevance: Relevance, examples: Rows) -> None:
+        self.settings, self.model, self.relevance, self.examples = settings, model, relevance, examples
+        groups = [{"params": list(model.parameters()), "weight_decay": settings.regularization}]
+        self.rates = [settings.peak_learning_rate]
         if relevance.labels is not None:
             codes, self.targets = np.unique(relevance.labels[examples[:, 0]], return_inverse=True)
-            start = torch.randn(len(codes), knobs.embedding_size, device=model.device) * 0.1
+            start = torch.randn(len(codes), settings.embedding_size, device=model.device) * 0.1
             self.proxies = nn.Parameter(start)
             groups.append({"params": [self.proxies], "weight_decay": 0.0})
-            self.rates.append(knobs.peak_learning_rate * PROXY_SPEED)
-        self.optimizer = torch.optim.AdamW(groups, lr=knobs.peak_learning_rate)
+            self.rates.append(settings.peak_learning_rate * PROXY_SPEED)
+        self.optimizer = torch.optim.AdamW(groups, lr=settings.peak_learning_rate)
 
     def schedule(self, steps: int) -> None:
         """Up, and down along a cosine (Smith, "Super-convergence", 2018)."""
@@ -291,12 +293,12 @@ class Learner:
 
     def _label_loss(self, vectors: Tensor, chosen: Rows) -> Tensor:
         targets = torch.from_numpy(self.targets[chosen]).to(vectors.device)
-        logits = vectors @ normalize(self.proxies, dim=1).T / self.knobs.temperature
-        return cross_entropy(logits, targets, label_smoothing=self.knobs.label_smoothing)
+        logits = vectors @ normalize(self.proxies, dim=1).T / self.settings.temperature
+        return cross_entropy(logits, targets, label_smoothing=self.settings.label_smoothing)
 
     def _pair_loss(self, vectors: Sequence[Tensor], chosen: Rows) -> Tensor:
         """InfoNCE in both directions; pictures that are relevant through another pair are no negatives."""
-        logits = vectors[0] @ vectors[1].T / self.knobs.temperature
+        logits = vectors[0] @ vectors[1].T / self.settings.temperature
         one, other = self.examples[chosen].T
         relevant = self.relevance.matrix(one, other) | (one[:, None] == other) | (other[:, None] == other)
         np.fill_diagonal(relevant, False)

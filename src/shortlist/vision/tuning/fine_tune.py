@@ -79,7 +79,7 @@ class Epoch:
 class TuneReport:
     """Retrieval before and after. Validation pictures are queries among all others, and none was trained on."""
 
-    knobs: FineTune
+    settings: FineTune
     before: RetrievalMetrics
     after: RetrievalMetrics
     epochs: tuple[Epoch, ...]

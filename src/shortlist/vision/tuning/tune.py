@@ -19,7 +19,7 @@ VALIDATION_SHARE = 0.1  # of the pictures, where the caller names none
 
 def tune(
     encoder: Encoder,
-    knobs: FineTune,
+    settings: FineTune,
     pictures: Sequence[Picture],
     *,
     labels: Codes | None = None,
@@ -45,12 +45,12 @@ def tune(
     if (labels is None) == (pairs is None):
         raise DataError("tuning needs labels or pairs, one of the two")
     relevance = Relevance(len(pictures), labels, pairs)
-    held_out = validation if validation is not None else _random_validation(len(pictures), knobs.seed)
+    held_out = validation if validation is not None else _random_validation(len(pictures), settings.seed)
     _check(relevance, held_out)
     from shortlist.vision.tuning._tune_torch import Trainer
 
     trainer = Trainer(
-        encoder.staged(), knobs, pictures, relevance, held_out, watch or (lambda _: None), progress
+        encoder.staged(), settings, pictures, relevance, held_out, watch or (lambda _: None), progress
     )
     return trainer.run(encoder.name)
 

@@ -42,14 +42,14 @@ class PictureSequence(Sequence[Picture]):
 
 
 def tuned_encoder(
-    encoder: Encoder, knobs: FineTune, pictures: PictureSequence, labels: AnyArray, progress: Progress
+    encoder: Encoder, settings: FineTune, pictures: PictureSequence, labels: AnyArray, progress: Progress
 ) -> FittedEncoder:
     """``encoder`` tuned to the pictures by their labels, int64[pictures], from the cache where it is there.
 
-    The key is everything that changes the result: the encoder, the knobs, the pictures and their labels.
+    The key is everything that changes the result: the encoder, the settings, the pictures and their labels.
     """
     assert is_dataclass(encoder)
-    declared = [type(encoder).__name__, asdict(encoder), asdict(knobs)]
+    declared = [type(encoder).__name__, asdict(encoder), asdict(settings)]
     content = json.dumps(declared, default=str, sort_keys=True) + "\n".join(pictures.hashes)
     digest = hashlib.sha256(content.encode() + np.ascontiguousarray(labels, np.int64).tobytes()).hexdigest()
     folder = cache_folder() / "tuned" / digest[:32]
@@ -57,7 +57,7 @@ def tuned_encoder(
         return OnnxEncoder.load(folder)
     except (FileNotFoundError, ReleaseError):
         with progress.step("tuning the encoder") as step:
-            tuned, report = tune(encoder, knobs, pictures, labels=labels, progress=progress)
+            tuned, report = tune(encoder, settings, pictures, labels=labels, progress=progress)
             step.note(str(report))
         try:
             with new_folder(folder) as fresh:

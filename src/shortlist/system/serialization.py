@@ -33,13 +33,13 @@ def load_class(path: str, contract: type[T]) -> type[T]:
 
 
 def to_data(component: Component) -> dict[str, Any]:
-    """A component's class and knobs as JSON values."""
-    knobs = {field.name: getattr(component, field.name) for field in fields(component)}
+    """A component's class and parameters as JSON values."""
+    parameters = {field.name: getattr(component, field.name) for field in fields(component)}
     return {
         "class": path_of(type(component)),
-        "knobs": {
+        "parameters": {
             name: {"expression": value.meta.serialize(format="json")} if isinstance(value, pl.Expr) else value
-            for name, value in knobs.items()
+            for name, value in parameters.items()
         },
     }
 
@@ -47,13 +47,15 @@ def to_data(component: Component) -> dict[str, Any]:
 def from_data(data: dict[str, Any], contract: type[T]) -> T:
     """The component that ``to_data`` described. Raises ReleaseError where this Shortlist does not know it."""
     kind = load_class(data["class"], contract)
-    knobs = {
+    parameters = {
         name: pl.Expr.deserialize(io.StringIO(value["expression"]), format="json")
         if isinstance(value, dict) and "expression" in value
         else value
-        for name, value in data["knobs"].items()
+        for name, value in data["parameters"].items()
     }
     try:
-        return kind(**knobs)
+        return kind(**parameters)
     except TypeError as error:
-        raise ReleaseError(f"{data['class']} has other knobs here than in the release: {error}") from error
+        raise ReleaseError(
+            f"{data['class']} has other parameters here than in the release: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""What Griffe does not read by itself: the document of a knob, and literal blocks.
+"""What Griffe does not read by itself: the document of a parameter, and literal blocks.
 
 A field of a dataclass says what it is in ``field(metadata={"doc": ...})`` or in the comment that ends its line.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from griffe import Class, Extension, Object
 
 
-class Knobs(Extension):
+class Parameters(Extension):
     """Completes docstrings; Griffe calls it for everything that it reads."""
 
     def on_class_members(self, *, node: Any, cls: Class, **_: Any) -> None:
