@@ -14,37 +14,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shortlist.base.queries import Allowed, Candidates, Ragged
 from shortlist.pipeline.degradation import optional_source
 from shortlist.pipeline.merge import fill_in, merged
+from shortlist.pipeline.parts import PipelineParts
 from shortlist.pipeline.reasons import because, descriptions
 from shortlist.pipeline.state import PathState
 
-if TYPE_CHECKING:
-    from shortlist.pipeline.pipeline import Pipeline
-
-StageFunction = Callable[["Pipeline", PathState], None]
+StageFunction = Callable[[PipelineParts, PathState], None]
 
 
-def allow(pipeline: Pipeline, state: PathState) -> None:
+def allow(pipeline: PipelineParts, state: PathState) -> None:
     """What may be returned: one mask for everybody, and what single rows must not get."""
     hidden = [state.excluded, *(each.hidden(state.queries) for each in pipeline.filters)]
     sets = [each for each in hidden if each is not None]
     state.allowed = Allowed(state.eligibility.mask(pipeline), Ragged.joined(sets, len(state.queries)))
 
 
-def encode(pipeline: Pipeline, state: PathState) -> None:
+def encode(pipeline: PipelineParts, state: PathState) -> None:
     """Each source's representation of the queries."""
     for place, source in enumerate(pipeline.sources):
         with optional_source(state, place, source):
             state.encoded[place] = source.encode(state.queries)
 
 
-def retrieve(pipeline: Pipeline, state: PathState) -> None:
+def retrieve(pipeline: PipelineParts, state: PathState) -> None:
     """Each source's quota of allowed candidates."""
     for place, encoded in list(state.encoded.items()):
         source = pipeline.sources[place]
@@ -52,20 +49,20 @@ def retrieve(pipeline: Pipeline, state: PathState) -> None:
             state.retrieved[place] = source.search(encoded, state.n, state.allowed)
 
 
-def merge(pipeline: Pipeline, state: PathState) -> None:
+def merge(pipeline: PipelineParts, state: PathState) -> None:
     """Every candidate once, with its provenance; filters have the last word, whatever a source returned."""
     state.candidates, state.values = merged(state.retrieved, len(pipeline.sources), len(pipeline.items))
     state.keep(np.flatnonzero(state.allowed.keep(state.candidates.rows, state.candidates.items)))
 
 
-def fill(pipeline: Pipeline, state: PathState) -> None:
+def fill(pipeline: PipelineParts, state: PathState) -> None:
     """Rows with fewer than n candidates get allowed items by popularity."""
     state.candidates, state.values = fill_in(
         state.candidates, state.values, state.n, pipeline.popular, state.allowed
     )
 
 
-def take_given(pipeline: Pipeline, state: PathState) -> None:
+def take_given(pipeline: PipelineParts, state: PathState) -> None:
     """The caller's candidates instead of retrieved ones, each once, without those that are not allowed."""
     assert state.given is not None
     count = len(pipeline.items)
@@ -75,14 +72,14 @@ def take_given(pipeline: Pipeline, state: PathState) -> None:
     state.keep(np.flatnonzero(state.allowed.keep(state.candidates.rows, state.candidates.items)))
 
 
-def take_pairs(pipeline: Pipeline, state: PathState) -> None:
+def take_pairs(pipeline: PipelineParts, state: PathState) -> None:
     """The caller's (row, item) pairs as they are: all of them, in their order."""
     assert state.given is not None
     state.candidates = Candidates.given(state.given.rows, state.given.items, len(pipeline.sources))
     state.values = np.zeros(len(state.candidates), np.float32)
 
 
-def hydrate(pipeline: Pipeline, state: PathState) -> None:
+def hydrate(pipeline: PipelineParts, state: PathState) -> None:
     """Every source's score of every candidate, then all features."""
     rows, items = state.candidates.rows, state.candidates.items
     scores = np.full((len(rows), len(pipeline.sources)), np.nan, np.float32)
@@ -95,7 +92,7 @@ def hydrate(pipeline: Pipeline, state: PathState) -> None:
         state.inputs = pipeline.features(state.queries, state.candidates, state.degraded)
 
 
-def predict(pipeline: Pipeline, state: PathState) -> None:
+def predict(pipeline: PipelineParts, state: PathState) -> None:
     """A probability for each objective, and the value model's one value from those and their weights."""
     state.probabilities = np.zeros((len(state.candidates), 0), np.float32)
     if pipeline.ranker is not None and state.inputs is not None:
@@ -105,13 +102,13 @@ def predict(pipeline: Pipeline, state: PathState) -> None:
         state.values = np.nan_to_num(state.candidates.scores).sum(axis=1)
 
 
-def rank(pipeline: Pipeline, state: PathState) -> None:
+def rank(pipeline: PipelineParts, state: PathState) -> None:
     """Predict, then the best value of each row first; ties go to the lower position."""
     predict(pipeline, state)
     state.keep(np.lexsort((state.candidates.items, -state.values, state.candidates.rows)))
 
 
-def arrange(pipeline: Pipeline, state: PathState) -> None:
+def arrange(pipeline: PipelineParts, state: PathState) -> None:
     """Diversity and the like, then the first n of each row."""
     for order in pipeline.order:
         state.keep(order.arrange(state.candidates.rows, state.candidates.items, state.values, state.n))
@@ -119,7 +116,7 @@ def arrange(pipeline: Pipeline, state: PathState) -> None:
     state.keep(np.flatnonzero(np.arange(len(rows)) - np.searchsorted(rows, rows) < state.n))
 
 
-def reasons(pipeline: Pipeline, state: PathState) -> None:
+def reasons(pipeline: PipelineParts, state: PathState) -> None:
     """Why each entry is in the slate, as far as the sources that retrieved it can say."""
     state.because, state.reasons = because(pipeline.sources, state), descriptions(pipeline.sources, state)
 

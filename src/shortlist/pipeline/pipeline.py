@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from shortlist.base.errors import InvalidRequestError
-from shortlist.base.histories import Histories
-from shortlist.base.items import Items
 from shortlist.base.queries import Queries, Ragged
-from shortlist.base.types import Floats, Mask, Positions
-from shortlist.features.features import Features
+from shortlist.base.types import Mask
+from shortlist.pipeline.parts import PipelineParts
 from shortlist.pipeline.path import PREDICT, RANK, RECOMMEND, SEARCH, StageFunction, reasons
 from shortlist.pipeline.slate import Slates, Stage
-from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.pipeline.state import Eligibility, PathState
-from shortlist.system.contracts import FittedFilter, FittedOrder, FittedRanker
 
 QUERY_BLOCK = 256  # queries that go through the stages together; bounds the memory of large batches
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """The parts of the request path. Immutable: a new release, or a grown catalogue, is a new pipeline."""
-
-    items: Items
-    events: tuple[str, ...]  # names; an event's code is its index here
-    objectives: tuple[str, ...]
-    weights: Floats  # float32[objectives], the value model
-    sources: tuple[SourceSlot, ...]
-    popular: Positions  # every item, most popular first: what fills a slate up
-    features: Features
-    ranker: FittedRanker | None = None  # None: candidates are ordered by reciprocal rank fusion
-    filters: tuple[FittedFilter, ...] = ()
-    order: tuple[FittedOrder, ...] = ()
+class Pipeline(PipelineParts):
+    """The parts, and the ways through the request path."""
 
     def recommend(
         self,
@@ -75,28 +60,6 @@ class Pipeline:
         state = PathState(queries, n, eligibility or Eligibility())
         return self._through(_stages(queries), state, until)
 
-    def as_of(self, histories: Histories) -> Pipeline:
-        """The same with features read as of each query's moment in a log: for training and evaluation."""
-        return replace(self, features=self.features.as_of(histories))
-
-    def with_new_items(
-        self, items: Items, filters: tuple[FittedFilter, ...], order: tuple[FittedOrder, ...]
-    ) -> Pipeline:
-        """The same over ``items``, the catalogue with more at its end, with rules that are bound to it.
-
-        Sources that cannot take new items in go on without them.
-        """
-        before = len(self.items)
-        return replace(
-            self,
-            items=items,
-            sources=tuple(source.with_new_items(items, before) for source in self.sources),
-            popular=np.concatenate([self.popular, np.arange(before, len(items), dtype=np.int32)]),
-            features=self.features.with_new_items(items),
-            filters=filters,
-            order=order,
-        )
-
     def _run(
         self,
         stages: Sequence[StageFunction],
@@ -108,14 +71,14 @@ class Pipeline:
     ) -> Slates:
         if len(queries) <= QUERY_BLOCK:
             state = PathState(queries, n, eligibility, given, excluded)
-            return Slates.from_state(self._through(stages, state))
+            return _slates(self._through(stages, state))
         blocks = []
         for first in range(0, len(queries), QUERY_BLOCK):
             rows = np.arange(first, min(first + QUERY_BLOCK, len(queries)))
             state = PathState(queries.take(rows), n, eligibility)
             state.given = None if given is None else given.take(rows)
             state.excluded = None if excluded is None else excluded.take(rows)
-            blocks.append(Slates.from_state(self._through(stages, state), first))
+            blocks.append(_slates(self._through(stages, state), first))
         return Slates.joined(blocks)
 
     def _through(
@@ -133,3 +96,20 @@ class Pipeline:
 
 def _stages(queries: Queries) -> tuple[StageFunction, ...]:
     return RECOMMEND if queries.search is None else SEARCH
+
+
+def _slates(state: PathState, first_row: int) -> Slates:
+    """What the path made of a block of queries that begins at ``first_row`` of its batch."""
+    kept = state.candidates
+    return Slates(
+        rows=kept.rows + first_row if first_row else kept.rows,
+        items=kept.items,
+        values=state.values,
+        probabilities=state.probabilities,
+        retrieved_by=kept.retrieved_by,
+        scores=kept.scores,
+        because=np.full(len(kept), -1, np.int32) if state.because is None else state.because,
+        reasons=state.reasons or ("",) * len(kept),
+        stages=tuple(state.trace),
+        degraded=tuple(state.degraded),
+    )

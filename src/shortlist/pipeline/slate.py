@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from shortlist.base.types import Floats, Mask, Positions, Rows
-
-if TYPE_CHECKING:
-    from shortlist.pipeline.state import PathState
 
 _COLUMNS = ("rows", "items", "values", "probabilities", "retrieved_by", "scores", "because")
 
@@ -40,23 +36,6 @@ class Slates:
     reasons: tuple[str, ...]  # what the sources say about the entry; often empty
     stages: tuple[Stage, ...]
     degraded: tuple[str, ...]  # what was left out, and why; empty when all went well
-
-    @classmethod
-    def from_state(cls, state: PathState, first_row: int = 0) -> Slates:
-        """What the path made of a block of queries that begins at ``first_row`` of its batch."""
-        kept = state.candidates
-        return cls(
-            rows=kept.rows + first_row,
-            items=kept.items,
-            values=state.values,
-            probabilities=state.probabilities,
-            retrieved_by=kept.retrieved_by,
-            scores=kept.scores,
-            because=np.full(len(kept), -1, np.int32) if state.because is None else state.because,
-            reasons=state.reasons or ("",) * len(kept),
-            stages=tuple(state.trace),
-            degraded=tuple(state.degraded),
-        )
 
     def row(self, row: int) -> Slates:
         """The slate of one row, as a batch of one."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from shortlist.base.queries import Allowed, Candidates, Queries, Ragged, Retrieved
 from shortlist.base.types import AnyArray, Floats, Mask, Positions
+from shortlist.pipeline.parts import PipelineParts
 from shortlist.pipeline.slate import Stage
 from shortlist.rules.where import where_mask
 from shortlist.system.contracts import RankerInputs
-
-if TYPE_CHECKING:
-    from shortlist.pipeline.pipeline import Pipeline
 
 _NO_CANDIDATES = Candidates.given(np.zeros(0, np.int64), np.zeros(0, np.int32), 0)
 _NO_VALUES = np.zeros(0, np.float32)
@@ -33,7 +31,7 @@ class Eligibility:
     where: Mapping[str, Any] | None = None  # see `shortlist.rules.where.where_mask`
     _mask: Mask | None = None
 
-    def mask(self, pipeline: Pipeline) -> Mask:
+    def mask(self, pipeline: PipelineParts) -> Mask:
         """bool[items]. Raises InvalidRequestError that names the field of ``where``."""
         if self._mask is None:
             mask = np.ones(len(pipeline.items), bool) if self.live is None else self.live.copy()

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shortlist.base.contexts import NO_CONTEXTS, Contexts
 from shortlist.base.histories import Histories
 from shortlist.base.items import Items
 from shortlist.base.progress import SILENT, Progress
 from shortlist.base.users import NO_USERS, Users
-
-if TYPE_CHECKING:
-    from shortlist.system.event import Label, Match, Objective
+from shortlist.system.event import Label, Match, Objective
 
 
 @dataclass(frozen=True)
