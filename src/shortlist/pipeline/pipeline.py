@@ -98,7 +98,7 @@ def _stages(queries: Queries) -> tuple[StageFunction, ...]:
     return RECOMMEND if queries.search is None else SEARCH
 
 
-def _slates(state: PathState, first_row: int) -> Slates:
+def _slates(state: PathState, first_row: int = 0) -> Slates:
     """What the path made of a block of queries that begins at ``first_row`` of its batch."""
     kept = state.candidates
     return Slates(
