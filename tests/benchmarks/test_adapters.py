@@ -23,7 +23,7 @@ def test_requests_are_answered_and_traced(tmp_path: Path) -> None:
             for ms, trace in zip(measured["ms"], measured["stages"], strict=True):
                 assert 0 < sum(spent for _, spent, _ in trace) <= ms
             assert all(inside <= ms for ms, inside in adapter.profile(ranker, users))
-        assert len(adapter.store.recent(users[0], 0)) == request.RECENT
+        assert len(adapter.store.read_state(users[:1], 0).events[0]) == request.RECENT
     finally:
         adapter.store.close()
 

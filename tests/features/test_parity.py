@@ -242,6 +242,10 @@ class World:
 
     def learn(self) -> None:
         data, watermark = self.data()
+        # training leaves out events on items that nobody has added; those of a later release than they are not counted
+        log = whole_log(self.home, self.store)[0]
+        if not set(log.select(ITEM).collect().to_series()) <= set(data.items.keys):
+            return
         known = data.training_data(SYSTEM)
         sources = fit_sources(replace(SYSTEM, features=()), known)
         pipeline = replace(sources, features=Features.fit(SYSTEM, known))

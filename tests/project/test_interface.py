@@ -191,7 +191,7 @@ def test_a_file_that_is_not_there(shop_folder):
         (lambda shop: shop.predict([]), r"rows: Expected `array`"),
         (lambda shop: shop.add_event("viewed", "u1", "i1"), r"^event: .* did you mean 'view'"),
         (lambda shop: shop.add_event("view", "u1", "i1", value="5"), r"value: Expected `float"),
-        (lambda shop: shop.search(), "name what to search for"),
+        (lambda shop: shop.search(), "give a picture, an item or a text"),
         (lambda shop: shop.search(item="i1", crop=(0, 0, 2, 1)), r"crop\[2\]: Expected"),
     ],
 )
@@ -364,8 +364,10 @@ def test_long_work_goes_through_steps(shop_folder, tmp_path):
     shop = shortlist.open(shop_folder / "shop.py", home=tmp_path / "home", progress=Listing())
     shop.ingest()
     shop.train()
-    assert steps[0] == "reading the tables"
-    assert "evaluating" in steps
+    assert steps[0] == "reading catalogue"
+    assert "reading the log" in steps
+    assert any(step.startswith("fitting popular") for step in steps)
+    assert "replaying all models" in steps
 
 
 def test_results_are_values(shop):

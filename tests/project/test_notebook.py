@@ -97,9 +97,9 @@ def test_a_slate_after_an_event_is_another(notebook):
 
 
 def test_long_work_shows_bars(notebook):
-    for step in ("reading the tables", "evaluating"):
+    for step in ("reading catalogue", "replaying all models"):
         assert any("<progress" in html and step in html for html in displayed), step
     done, _ = outputs(notebook, "training = films.train()")
-    assert "✓ loading the log" in done
-    assert "✓ evaluating" in done
+    assert "✓ reading the log" in done
+    assert "✓ replaying all models" in done
     assert "<progress" not in done, "bars go when the work is done"

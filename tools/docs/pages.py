@@ -161,11 +161,28 @@ def _expanded(nav: Any, pages: list[str]) -> Any:
 def _reference(module: ModuleType) -> str:
     """A page about the public names of a module: by what they are, or else by the module that has them."""
     lines = [f"# {module.__name__}", ""]
-    for title, names in (_by_kind(module) if hasattr(module, "__all__") else _by_module(module)).items():
+    for title, names in _groups(module).items():
         lines += [f"## {title}", ""] if names else []
         for name, path in sorted(names.items(), key=lambda each: each[0].lower()):
             lines += [f"::: {path}", "    options:", f"      heading: {name}", f"      toc_label: {name}", ""]
     return "\n".join(lines)
+
+
+def _groups(module: ModuleType) -> dict[str, dict[str, str]]:
+    """Heading -> public name -> its path."""
+    if hasattr(module, "__all__"):
+        return _by_kind(module)
+    return _by_module(module) if hasattr(module, "__path__") else _by_home(module)
+
+
+def _by_home(module: ModuleType) -> dict[str, dict[str, str]]:
+    """The names that a module takes from elsewhere, by the package that has them."""
+    groups: dict[str, dict[str, str]] = {title: {} for title in HOMES.values()}
+    for name, named in vars(module).items():
+        home = getattr(named, "__module__", "")
+        if not name.startswith("_") and home.startswith("shortlist.") and hasattr(named, "__qualname__"):
+            groups[HOMES[home.split(".")[1]]][name] = f"{home}.{named.__qualname__}"
+    return groups
 
 
 def _by_kind(module: ModuleType) -> dict[str, dict[str, str]]:
@@ -216,3 +233,4 @@ KINDS: dict[str, tuple[type, ...]] = {  # what has no other kind is of the first
     "Filters and orders": (shortlist.Filter, shortlist.Order),
     "Encoders": (_family(shortlist.EfficientNetLite0), shortlist.FineTune),
 }
+HOMES = {"system": "Contracts", "features": "Features", "index": "Vector index", "base": "Data and helpers"}
