@@ -63,7 +63,7 @@ def test_accepted_events_are_available_from_their_acceptance(declare, home, tmp_
 
 
 def test_availability_needs_a_time():
-    with pytest.raises(DeclarationError, match="says when it became known and not when it happened"):
+    with pytest.raises(DeclarationError, match="has available_at and no at"):
         Event("view", available_at="known")
 
 

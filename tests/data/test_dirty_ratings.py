@@ -208,7 +208,7 @@ def test_a_file_that_is_no_parquet_is_named(write, declare, home, tmp_path):
 def test_an_unknown_ending_needs_a_separator(write, declare, home, tmp_path):
     write("ratings.dat", GOOD)
     (found,) = problems(declare("ratings.dat"), home, tmp_path)
-    assert "the ending does not tell its format" in found
+    assert "its ending names no format" in found
     assert ingest(declare(Table("ratings.dat", separator=",")), home, tmp_path).added == 2
 
 

@@ -86,5 +86,5 @@ def to_text(context: Mapping[str, str] | None) -> str | None:
 
 def from_text(text: str | None) -> dict[str, str]:
     """What ``to_text`` wrote."""
-    found: dict[str, str] = json.loads(text) if text else {}
-    return found
+    context: dict[str, str] = json.loads(text) if text else {}
+    return context

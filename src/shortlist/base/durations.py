@@ -1,4 +1,4 @@
-"""Durations as people write them: ``"30d"``, ``"12h"``, ``"15m"``, ``"45s"``; ``"all"`` is no limit."""
+"""Durations as text: ``"30d"``, ``"12h"``, ``"15m"``, ``"45s"``; ``"all"`` is no limit."""
 
 import re
 

@@ -24,7 +24,7 @@ class Histories:
     at: Moments  # int64[events], microseconds
     event: AnyArray  # int16[events], position in the System's events
     value: Floats  # float32[events], NaN where the event has none
-    available_at: Moments | None = None  # int64[events], when each became known; None: as it happened
+    available_at: Moments | None = None  # int64[events], when each became available; None: as it happened
     context: AnyArray | None = (
         None  # int16[events, contexts], the code of each, -1 where missing; None: no contexts
     )
@@ -111,7 +111,7 @@ class Histories:
 
     @property
     def clock(self) -> Moments:
-        """When each event became known, int64[events]."""
+        """When each event became available, int64[events]."""
         return self.at if self.available_at is None else self.available_at
 
     @property

@@ -78,15 +78,15 @@ class Items:
         if len(keys) > self._count:
             del keys[self._count :]
             positions = {key: position for position, key in enumerate(keys)}
-        grown = object.__new__(Items)
+        extended = object.__new__(Items)
         table = pl.concat([self.table, rows])
-        grown.table = table.rechunk() if table.n_chunks() > MAX_CHUNKS else table
-        grown.pictures = pictures or self.pictures
+        extended.table = table.rechunk() if table.n_chunks() > MAX_CHUNKS else table
+        extended.pictures = pictures or self.pictures
         for position, key in enumerate(rows[ITEM].to_list(), self._count):
             keys.append(key)
             positions[key] = position
-        grown.keys, grown._positions, grown._count = keys, positions, len(table)
-        return grown
+        extended.keys, extended._positions, extended._count = keys, positions, len(table)
+        return extended
 
     def position(self, key: str) -> int:
         """The position of the item ``key``; NotFoundError with a hint where there is none."""
@@ -116,13 +116,13 @@ class Items:
 
     def words(self, attribute: str) -> CodedColumn:
         """The words of a tags or category attribute; an item without has none."""
-        table = pl.DataFrame({"place": np.arange(len(self)), "word": self.table[attribute]})
+        table = pl.DataFrame({"item": np.arange(len(self)), "word": self.table[attribute]})
         if isinstance(table.schema["word"], pl.List):
             table = table.explode("word")
         table = (
-            table.drop_nulls().unique().with_columns(pl.col("word").rank("dense") - 1).sort("place", "word")
+            table.drop_nulls().unique().with_columns(pl.col("word").rank("dense") - 1).sort("item", "word")
         )
-        counts = np.bincount(table["place"].to_numpy(), minlength=len(self))
+        counts = np.bincount(table["item"].to_numpy(), minlength=len(self))
         codes = table["word"].to_numpy().astype(np.int64)
         return CodedColumn(np.concatenate([[0], np.cumsum(counts)]), codes, int(codes.max(initial=-1)) + 1)
 
@@ -136,9 +136,9 @@ class Items:
 
     def hashes(self, attribute: str) -> tuple[Positions, list[str]]:
         """Every picture of an attribute: the item it is of (int32[pictures], rising), and its hash in hexadecimal."""
-        found = self.table.select(pl.col(attribute).alias("hash")).with_row_index("item")
-        found = found.explode("hash").drop_nulls()
-        return found["item"].to_numpy().astype(np.int32), found["hash"].bin.encode("hex").to_list()
+        exploded = self.table.select(pl.col(attribute).alias("hash")).with_row_index("item")
+        exploded = exploded.explode("hash").drop_nulls()
+        return exploded["item"].to_numpy().astype(np.int32), exploded["hash"].bin.encode("hex").to_list()
 
     def picture(self, position: int) -> Picture:
         """The first picture of an item. Raises NotFoundError where it has none."""

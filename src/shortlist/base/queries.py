@@ -1,4 +1,4 @@
-"""Queries and what becomes of them: candidates that a source found, and what may be returned at all."""
+"""Queries and what becomes of them: candidates that a source retrieved, and what may be returned at all."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ class Queries:
 class Retrieved:
     """What one source returns: candidates sorted by row, best first within a row, never one twice."""
 
-    rows: Rows  # int64[found]
-    items: Positions  # int32[found]
-    scores: Floats  # float32[found], the source's own scale
+    rows: Rows  # int64[retrieved]
+    items: Positions  # int32[retrieved]
+    scores: Floats  # float32[retrieved], the source's own scale
 
     @classmethod
     def joined(cls, parts: Sequence[Retrieved]) -> Retrieved:
@@ -192,7 +192,7 @@ class Allowed:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What all sources found, merged: sorted by row, each (row, item) once, with its provenance."""
+    """What all sources retrieved, merged: sorted by row, each (row, item) once, with its provenance."""
 
     rows: Rows  # int64[candidates]
     items: Positions  # int32[candidates]

@@ -65,9 +65,9 @@ def check(
     if any(problem.severity == "error" for problem in problems):
         raise typer.Exit(1)
     if parity:
-        found = verbs.parity(project)
-        show_parity(out, found)
-        if found.difference:
+        comparison = verbs.parity(project)
+        show_parity(out, comparison)
+        if comparison.difference:
             raise typer.Exit(1)
 
 
@@ -198,8 +198,8 @@ def releases(system: Which = None) -> None:
     from shortlist.project.project import open_home
     from shortlist.storage.releases import Releases
 
-    found = Releases(open_home(system))
-    show_releases(out, found.list(), found.current())
+    all_releases = Releases(open_home(system))
+    show_releases(out, all_releases.list(), all_releases.current())
 
 
 @app.command()

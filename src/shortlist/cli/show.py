@@ -1,4 +1,4 @@
-"""What verbs found, drawn for a terminal of 80 columns or more."""
+"""Results of the verbs, drawn for a terminal of 80 columns or more."""
 
 from __future__ import annotations
 

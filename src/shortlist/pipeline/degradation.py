@@ -11,10 +11,10 @@ from shortlist.pipeline.state import PathState
 
 
 @contextmanager
-def optional_source(state: PathState, place: int, source: SourceSlot) -> Iterator[None]:
+def optional_source(state: PathState, index: int, source: SourceSlot) -> Iterator[None]:
     """Go on without the source where it raises UnavailableError, and record that."""
     try:
         yield
     except UnavailableError as error:
-        state.encoded.pop(place, None)
+        state.encoded.pop(index, None)
         state.degraded.append(f"source {source.name}: {error}")

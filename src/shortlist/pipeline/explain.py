@@ -94,10 +94,10 @@ def _position(state: PathState, item: int) -> int | None:
 
 def _retrieved_by(pipeline: Pipeline, state: PathState, item: int) -> dict[str, int]:
     ranks = {}
-    for place, retrieved in state.retrieved.items():
+    for index, retrieved in state.retrieved.items():
         at = np.flatnonzero(retrieved.items == item)
         if len(at):
-            ranks[pipeline.sources[place].name] = int(at[0]) + 1
+            ranks[pipeline.sources[index].name] = int(at[0]) + 1
     return ranks
 
 

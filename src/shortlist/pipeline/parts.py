@@ -17,7 +17,7 @@ from shortlist.system.contracts import FittedFilter, FittedOrder, FittedRanker
 
 @dataclass(frozen=True)
 class PipelineParts:
-    """The fitted parts that the stages use. Immutable: a new release, or a grown catalogue, is a new object."""
+    """The fitted parts that the stages use. Immutable: a new release, or an extended catalogue, is a new object."""
 
     items: Items
     events: tuple[str, ...]  # names; an event's code is its index here

@@ -28,7 +28,7 @@ StageFunction = Callable[[PipelineParts, PathState], None]
 
 
 def allow(pipeline: PipelineParts, state: PathState) -> None:
-    """What may be returned: one mask for everybody, and what single rows must not get."""
+    """What may be returned: one mask for all rows, and what single rows must not get."""
     hidden = [state.excluded, *(each.hidden(state.queries) for each in pipeline.filters)]
     sets = [each for each in hidden if each is not None]
     state.allowed = Allowed(state.eligibility.mask(pipeline), Ragged.joined(sets, len(state.queries)))
@@ -36,17 +36,17 @@ def allow(pipeline: PipelineParts, state: PathState) -> None:
 
 def encode(pipeline: PipelineParts, state: PathState) -> None:
     """Each source's representation of the queries."""
-    for place, source in enumerate(pipeline.sources):
-        with optional_source(state, place, source):
-            state.encoded[place] = source.encode(state.queries)
+    for index, source in enumerate(pipeline.sources):
+        with optional_source(state, index, source):
+            state.encoded[index] = source.encode(state.queries)
 
 
 def retrieve(pipeline: PipelineParts, state: PathState) -> None:
     """Each source's quota of allowed candidates."""
-    for place, encoded in list(state.encoded.items()):
-        source = pipeline.sources[place]
-        with optional_source(state, place, source):
-            state.retrieved[place] = source.search(encoded, state.n, state.allowed)
+    for index, encoded in list(state.encoded.items()):
+        source = pipeline.sources[index]
+        with optional_source(state, index, source):
+            state.retrieved[index] = source.search(encoded, state.n, state.allowed)
 
 
 def merge(pipeline: PipelineParts, state: PathState) -> None:
@@ -83,10 +83,10 @@ def hydrate(pipeline: PipelineParts, state: PathState) -> None:
     """Every source's score of every candidate, then all features."""
     rows, items = state.candidates.rows, state.candidates.items
     scores = np.full((len(rows), len(pipeline.sources)), np.nan, np.float32)
-    for place, encoded in list(state.encoded.items()):
-        source = pipeline.sources[place]
-        with optional_source(state, place, source):
-            scores[:, place] = source.score(encoded, rows, items)
+    for index, encoded in list(state.encoded.items()):
+        source = pipeline.sources[index]
+        with optional_source(state, index, source):
+            scores[:, index] = source.score(encoded, rows, items)
     state.candidates = replace(state.candidates, scores=scores)
     if pipeline.ranker is not None:
         state.inputs = pipeline.features(state.queries, state.candidates, state.degraded)

@@ -1,4 +1,4 @@
-"""Why an entry is in the slate: the history item behind it, and what its sources say of it."""
+"""Why an entry is in the slate: the history item behind it, and how its sources describe it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ def because(sources: Sequence[SourceSlot], state: PathState) -> Positions:
     """
     rows, items = state.candidates.rows, state.candidates.items
     anchors = np.full(len(rows), -1, np.int32)
-    for place, encoded in state.encoded.items():
-        source = sources[place].explains_with_history
+    for index, encoded in state.encoded.items():
+        source = sources[index].explains_with_history
         if source is not None:
-            unexplained = np.flatnonzero((anchors < 0) & state.candidates.retrieved_by[:, place])
+            unexplained = np.flatnonzero((anchors < 0) & state.candidates.retrieved_by[:, index])
             if len(unexplained):
                 anchors[unexplained] = source.because(encoded, rows[unexplained], items[unexplained])
     return anchors
 
 
 def descriptions(sources: Sequence[SourceSlot], state: PathState) -> tuple[str, ...]:
-    """What its sources say of each candidate, one phrase for each; () where no source says anything."""
+    """How its sources describe each candidate, one phrase for each; () where no source describes candidates."""
     rows, items, by = state.candidates.rows, state.candidates.items, state.candidates.retrieved_by
-    if all(sources[place].describes_candidates is None for place in state.encoded):
+    if all(sources[index].describes_candidates is None for index in state.encoded):
         return ()
     phrases: list[list[str]] = [[] for _ in rows]
-    for place, encoded in state.encoded.items():
-        source = sources[place].describes_candidates
+    for index, encoded in state.encoded.items():
+        source = sources[index].describes_candidates
         if source is not None:
-            mine = np.flatnonzero(by[:, place])
+            mine = np.flatnonzero(by[:, index])
             texts = source.describe(encoded, rows[mine], items[mine])
             for entry, text in zip(mine.tolist(), texts, strict=True):
                 phrases[entry] += [text] if text else []

@@ -22,7 +22,7 @@ _NO_PROBABILITIES = np.zeros((0, 0), np.float32)
 
 @dataclass
 class Eligibility:
-    """Which items anybody may get: not deleted, kept by every filter, and as the request's ``where`` wants them.
+    """Which items may be returned at all: not deleted, kept by every filter, and as the request's ``where`` wants them.
 
     One object serves all blocks of a batch, so the mask is made once.
     """

@@ -109,8 +109,8 @@ class OpenSystem:
     def check(self) -> Problems:
         """Everything in which the declaration and the data disagree."""
         with self._progress.step("checking the declaration against the data"):
-            found = verbs.check(self.project)
-        return Problems(sorted(found, key=lambda problem: problem.severity != "error"))
+            problems = verbs.check(self.project)
+        return Problems(sorted(problems, key=lambda problem: problem.severity != "error"))
 
     def ingest(self) -> Ingestion:
         """Read what is new in the declared tables. Raises DataError, DeclarationError."""

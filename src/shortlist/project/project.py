@@ -59,9 +59,9 @@ def open_project(file: Path, home: Path | None = None) -> Project:
         raise DeclarationError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
     systems = [value for value in names.values() if isinstance(value, System)]
     if len(systems) != 1:
-        found = f"{len(systems)} Systems" if systems else "no System"
+        count = f"{len(systems)} Systems" if systems else "no System"
         raise DeclarationError(
-            f"{file} declares {found}: it needs exactly one, as in `system = System(name=...)`"
+            f"{file} declares {count}: it needs exactly one, as in `system = System(name=...)`"
         )
     return project_of(systems[0], file.resolve().parent, home)
 
@@ -88,12 +88,12 @@ def open_home(named: str | None) -> Home:
         if (path / "home.json").exists():  # SHORTLIST_HOME
             return Home.open(path)
         if len(known) != 1:
-            found = (
+            choices = (
                 f"several ({', '.join(known)}): name one with --system"
                 if known
                 else "none here: run `shortlist up FILE`"
             )
-            raise NotFoundError(f"which system? There are {found}")
+            raise NotFoundError(f"which system? There are {choices}")
         named = known[0]
     path = home_folder(named)
     if not (path / "home.json").exists():

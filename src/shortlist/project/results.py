@@ -19,7 +19,7 @@ AGREE = "the declaration and the data agree"
 
 
 class Problems(tuple[Problem, ...]):
-    """What ``check`` found, errors first; empty where the declaration and the data agree."""
+    """The problems that ``check`` reports, errors first; empty where the declaration and the data agree."""
 
     __slots__ = ()
 

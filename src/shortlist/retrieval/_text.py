@@ -53,8 +53,8 @@ class Vocabulary:
 
     def counts(self, documents: Sequence[Sequence[str]], size: int) -> sparse.csr_array:
         """How often each of the first ``size`` terms is in each document, float32[documents, size]."""
-        found = [[self._codes.get(term, size) for term in document] for document in documents]
-        codes = [[code for code in document if code < size] for document in found]
+        coded = [[self._codes.get(term, size) for term in document] for document in documents]
+        codes = [[code for code in document if code < size] for document in coded]
         offsets = np.cumsum([0, *map(len, codes)])
         flat = np.array([code for document in codes for code in document], np.int32)
         ones = np.ones(len(flat), np.float32)

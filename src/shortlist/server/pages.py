@@ -60,7 +60,7 @@ def _route(base: str, path: str, method: str, operation: dict[str, Any], documen
     ]
     needed = [p["name"] for p in parameters if p["in"] == "query" and p["required"]]
     url = base + path.format(**_EXAMPLES)
-    url += "".join(f"{'&' if place else '?'}{name}={_EXAMPLES[name]}" for place, name in enumerate(needed))
+    url += "".join(f"{'&' if index else '?'}{name}={_EXAMPLES[name]}" for index, name in enumerate(needed))
     command = f"curl{'' if method == 'get' else ' -X ' + method.upper()} '{url}'"
     body = _example_body(operation, document)
     if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):

@@ -77,7 +77,7 @@ def running(home: Home, *, host: str = "127.0.0.1", port: int = 0, read: Read = 
         try:
             while not server.started:
                 if not thread.is_alive():
-                    raise UnavailableError("the server did not start; the log says why")
+                    raise UnavailableError("the server did not start: see its log")
                 time.sleep(0.01)
             yield _address(bound)
         finally:

@@ -23,11 +23,11 @@ def supervise(make: Callable[[], BaseProcess], count: int) -> None:
         signal.signal(number, lambda *_: stop.set())
     workers = [_started(make) for _ in range(count)]
     while not stop.wait(0.1):
-        for place, worker in enumerate(workers):
+        for index, worker in enumerate(workers):
             if not worker.is_alive():
                 log.error("worker %s ended with status %s; starting another", worker.pid, worker.exitcode)
                 if not stop.wait(RESTART_DELAY):
-                    workers[place] = _started(make)
+                    workers[index] = _started(make)
     for worker in workers:
         worker.terminate()
     for worker in workers:

@@ -93,7 +93,7 @@ class SearchResults(Tabular):
 
 
 class Prediction(Struct):
-    """What the ranker says of one row."""
+    """The prediction for one row."""
 
     item: str
     probabilities: Probabilities

@@ -98,7 +98,7 @@ def _sources(view: View, slates: Slates) -> list[list[str]]:
 
 
 def _reasons(view: View, slates: Slates, sources: Sequence[Sequence[str]]) -> list[str]:
-    """What a source says of the entry, else the history item behind it, else which sources retrieved it."""
+    """A source's description of the entry, else the history item behind it, else which sources retrieved it."""
     anchors = np.unique(slates.because[slates.because >= 0])
     titles = dict(zip(anchors.tolist(), view.pipeline.items.titles(anchors), strict=True))
     return [

@@ -128,7 +128,9 @@ class Service:
             _must_retrieve(view, "user")
             excluded = None
             if any(request.exclude for request in requests):
-                excluded = Ragged.from_lists([_known(view, request.exclude) for request in requests])
+                excluded = Ragged.from_lists(
+                    [_known_positions(view, request.exclude) for request in requests]
+                )
             slates = answering.recommend(view, queries, requests, excluded)
             return answering.slates(view, slates, users)
 
@@ -152,7 +154,7 @@ class Service:
         with self._answering("rank", call) as answering:
             users = [str(request.user) for request in requests]
             view, queries = answering.user_queries(users, [request.context for request in requests])
-            given = Ragged.from_lists([_known(view, request.items) for request in requests])
+            given = Ragged.from_lists([_known_positions(view, request.items) for request in requests])
             slates = answering.rank(view, queries, given)
             left_out = [_left_out(view, *each) for each in zip(requests, slates, strict=True)]
             answers = answering.slates(view, slates, users, without_source="given")
@@ -317,7 +319,7 @@ def _must_retrieve(view: View, field: str) -> None:
         )
 
 
-def _known(view: View, keys: Sequence[ItemKey]) -> list[int]:
+def _known_positions(view: View, keys: Sequence[ItemKey]) -> list[int]:
     """The positions of those of ``keys`` that the catalogue has."""
     return [position for position in view.pipeline.items.positions(map(str, keys)).tolist() if position >= 0]
 

@@ -29,7 +29,7 @@ def disk_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pl.exceptions.ComputeError) as error:
-        # in its text, since Polars tells of the system's errors in words only
+        # in its text, since Polars passes the system's errors on as text only
         advice = next((text for code, text in _ADVICE.items() if os.strerror(code) in str(error)), None)
         if advice is None:
             raise

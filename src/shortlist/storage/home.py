@@ -47,16 +47,16 @@ class Home:
         """
         stamp = path / "home.json"
         try:
-            found = int(read_json(stamp)["format"]) if stamp.exists() else 0
+            version = int(read_json(stamp)["format"]) if stamp.exists() else 0
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{stamp} is damaged ({error}): restore it from a copy of {path}") from error
-        if found < FORMAT:
+        if version < FORMAT:
             with disk_errors(f"the home {path}"):
                 path.mkdir(parents=True, exist_ok=True)
                 write_json(stamp, {"format": FORMAT})
-        if found > FORMAT:
+        if version > FORMAT:
             raise StoreError(
-                f"{path} has format {found}, and this Shortlist reads up to {FORMAT}: upgrade Shortlist, "
+                f"{path} has format {version}, and this Shortlist reads up to {FORMAT}: upgrade Shortlist, "
                 "or point SHORTLIST_HOME at another folder"
             )
         return cls(path)

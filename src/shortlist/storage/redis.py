@@ -64,16 +64,16 @@ class RedisStore(GroupCommitStore[_Prepared]):
                 f"{address!r} is no address of a Redis server: SHORTLIST_STORE=redis://host:6379"
             ) from error
         facts = self._redis.connection_pool.connection_kwargs
-        self._place = f"{facts.get('host', facts.get('path', 'localhost'))}:{facts.get('port', 6379)}"
+        self._address = f"{facts.get('host', facts.get('path', 'localhost'))}:{facts.get('port', 6379)}"
         with self._translated():
             self._must_be_durable()
-            found = int(self._get("format"))
-            if found > FORMAT:
+            version = int(self._get("format"))
+            if version > FORMAT:
                 raise StoreError(
-                    f"the event store {self._place} has format {found}, and this Shortlist reads up to "
+                    f"the event store {self._address} has format {version}, and this Shortlist reads up to "
                     f"{FORMAT}: upgrade Shortlist"
                 )
-            if found < FORMAT:  # what older ones kept is read as it is
+            if version < FORMAT:  # what older ones kept is read as it is
                 self._redis.set(self._prefix + "format", FORMAT)
             self._run(redis_scripts.RAISE, above)
         super().__init__(apart=False)  # what cannot be stored was refused before; now it is the server
@@ -91,7 +91,7 @@ class RedisStore(GroupCommitStore[_Prepared]):
         forgotten, *entries = of_users or [()]
         return StoreState(
             [_events_after(rows, after) for rows in entries],
-            [int(found.split()[0]) if found else 0 for found in forgotten],
+            [int(entry.split()[0]) if entry else 0 for entry in forgotten],
             int(deletions or 0),
         )
 
@@ -102,9 +102,9 @@ class RedisStore(GroupCommitStore[_Prepared]):
             last = self._redis.xrange(self._prefix + "events", f"{upto}-0", "+", count=1)
         for entries in self._pages("events", f"{after + 1}-0", last[0][0].decode() if last else "+"):
             runs = [_run(id_[:-2], entry[b"event"], entry[b"available"]) for id_, entry in entries]
-            found = frame(runs, after, upto)
-            if len(found):
-                yield found
+            events = frame(runs, after, upto)
+            if len(events):
+                yield events
 
     def sequence(self) -> int:
         """See EventStore."""
@@ -220,17 +220,17 @@ class RedisStore(GroupCommitStore[_Prepared]):
         return self._redis.eval(script, 1, self._prefix, *arguments)
 
     def _get(self, key: str) -> bytes:
-        found: bytes | None = self._redis.get(self._prefix + key)
-        return found or b"0"
+        value: bytes | None = self._redis.get(self._prefix + key)
+        return value or b"0"
 
     def _must_be_durable(self) -> None:
         wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-        for name, value in wanted.items():
-            found = self._redis.config_get(name).get(name)
-            if found != value:
+        for name, expected in wanted.items():
+            actual = self._redis.config_get(name).get(name)
+            if actual != expected:
                 raise StoreError(
-                    f"the event store {self._place} would lose events: its {name} is {found!r}; set it with "
-                    f"`redis-cli CONFIG SET {name} {value}` and in its configuration file"
+                    f"the event store {self._address} would lose events: its {name} is {actual!r}; set it with "
+                    f"`redis-cli CONFIG SET {name} {expected}` and in its configuration file"
                 )
 
     @contextmanager
@@ -242,7 +242,7 @@ class RedisStore(GroupCommitStore[_Prepared]):
             advice = _CODES.get(_code(error)) or next(
                 text for kind, text in _ADVICE if isinstance(error, kind)
             )
-            raise StoreError(f"the event store {self._place}: {advice} ({error})") from error
+            raise StoreError(f"the event store {self._address}: {advice} ({error})") from error
 
 
 _SAFE = "what was acknowledged is safe, what was not may be sent again"

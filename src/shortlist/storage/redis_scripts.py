@@ -29,13 +29,13 @@ ACCEPT = (
     _NOW
     + """
 local function part(new, lengths, events)
-  local found, n, place = {}, 0, 1
+  local parts, n, start = {}, 0, 1
   for length in string.gmatch(lengths, '%d+') do
     n = n + 1
-    if new[n] == 1 then found[#found + 1] = string.sub(events, place, place + length - 1) end
-    place = place + length
+    if new[n] == 1 then parts[#parts + 1] = string.sub(events, start, start + length - 1) end
+    start = start + length
   end
-  return table.concat(found)
+  return table.concat(parts)
 end
 local answers, runs, count = {}, {}, 0
 for i = 1, #ARGV, 4 do

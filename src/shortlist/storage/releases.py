@@ -82,7 +82,7 @@ class Releases:
         return folder
 
     def publish(self, number: int) -> None:
-        """Make ``number`` the release that serves, once it was found whole. Raises as ``open`` does."""
+        """Make ``number`` the release that serves, once its files are verified. Raises as ``open`` does."""
         self.open(number)
         write_bytes(self._current, f"{number}\n".encode())
 

@@ -99,20 +99,20 @@ def prepare(path: Path) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             with transaction(db):
-                found = db.execute("PRAGMA user_version").fetchone()[0]
-                foreign = found == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
-                if found > FORMAT or foreign:
+                version = db.execute("PRAGMA user_version").fetchone()[0]
+                foreign = version == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+                if version > FORMAT or foreign:
                     raise StoreError(
                         f"{path} "
-                        + ("is no event store of Shortlist" if foreign else f"has format {found}")
+                        + ("is no event store of Shortlist" if foreign else f"has format {version}")
                         + f", and this Shortlist reads up to format {FORMAT}: upgrade Shortlist, or point "
                         "SHORTLIST_HOME at another folder"
                     )
-                if found == 0:
+                if version == 0:
                     _run(db, _EVENTS + _STATE + _REST + _ARRIVALS)
-                elif found < FORMAT:
-                    _from_older(db, found)
-                if found < FORMAT:
+                elif version < FORMAT:
+                    _from_older(db, version)
+                if version < FORMAT:
                     db.execute(f"PRAGMA user_version = {FORMAT}")
         finally:
             db.close()
@@ -125,25 +125,25 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
         db.execute(statement)
 
 
-def _from_older(db: sqlite3.Connection, found: int) -> None:
+def _from_older(db: sqlite3.Connection, version: int) -> None:
     """Before format 5 items could not be added, before 4 each event was a row, before 3 none had a context.
 
     Format 1 kept ids only with their events, and no time of acceptance: the time of the event stands for it.
     """
     _run(db, _ARRIVALS)
-    if found == 4:
+    if version == 4:
         return
     db.execute("DROP INDEX events_of_user")
     db.execute("ALTER TABLE events RENAME TO older")
     _run(db, _EVENTS)
-    if found == 1:
+    if version == 1:
         _run(db, _STATE)
         db.create_function("hash64", 1, hash64, deterministic=True)
         db.execute("INSERT OR IGNORE INTO ids SELECT hash64(event_id) FROM older")
         db.execute("UPDATE counter SET sequence = (SELECT COALESCE(MAX(sequence), 0) FROM older)")
     else:
         db.execute("ALTER TABLE counter ADD COLUMN merged INTEGER NOT NULL DEFAULT 0")
-    available, context = "at" if found == 1 else "available", "context" if found == 3 else "NULL"
+    available, context = "at" if version == 1 else "available", "context" if version == 3 else "NULL"
     for sequence, stamp, *row, context_text in db.execute(
         f"SELECT sequence, {available}, event_id, event, user, item, at, value, {context} FROM older"
     ):

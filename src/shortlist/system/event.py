@@ -21,10 +21,10 @@ class Event:
     ``user``, ``item``, ``at``, ``value`` and ``id`` name columns of ``table``. Without ``at`` the order of
     rows is the order of time. ``value`` is a number (a rating, a price, seconds watched). With ``id`` a
     row that comes twice counts once by its id; without, by all its columns.
-    ``context`` names what else an event says in a word, and the column of each:
-    ``context={"device": "device_type"}``. Requests may say the same words.
-    ``available_at`` names the column that says when an event became known, where that was later than it
-    happened: training uses it from then on.
+    ``context`` names further categories of an event, and the column of each:
+    ``context={"device": "device_type"}``. Requests may have the same ones.
+    ``available_at`` names the column of when an event became available, where that was later than
+    when it happened: training uses it from then on.
     An event without ``table`` only arrives through the server.
     """
 
@@ -51,7 +51,7 @@ class Event:
             if name in CLOCK:
                 yield f"event {self.name!r}: the context {name!r} is known from the time; call it otherwise"
         if self.available_at and not self.at:
-            yield f"event {self.name!r} says when it became known and not when it happened: name its at, too"
+            yield f"event {self.name!r} has available_at and no at: name the column of when it happened, too"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +73,10 @@ class Objective:
         return self.when is not None and "value" in self.when.meta.root_names()
 
     def __post_init__(self) -> None:
-        strange = set(self.when.meta.root_names()) - {"value", "at"} if self.when is not None else set()
-        if strange:
+        unknown = set(self.when.meta.root_names()) - {"value", "at"} if self.when is not None else set()
+        if unknown:
             raise DeclarationError(
-                f"objective {self.name!r} reads {', '.join(sorted(map(repr, strange)))}: it can read 'value' and 'at'"
+                f"objective {self.name!r} reads {', '.join(sorted(map(repr, unknown)))}: it can read 'value' and 'at'"
             )
 
 

@@ -92,7 +92,7 @@ class Automatic(Definition):
 
 
 def attribute_problems(what: str, entity: Entity | None, plural: str, name: str) -> Iterator[str]:
-    """Whether ``entity`` has the attribute ``name``, where the declaration says which attributes there are."""
+    """Whether ``entity`` has the attribute ``name``, where the declaration lists its attributes."""
     if entity is not None and entity.table is not None and name not in entity.attributes:
         yield f"{what}: {plural} have no attribute {name!r}; {did_you_mean(name, entity.attributes)}"
 

@@ -81,11 +81,11 @@ class FeatureContract:
         rows, items = _pairs(queries)
         before = _values(fitted, queries, rows, items)
         catalogue = fitted.items.with_new_items(toy_new_items())
-        grown = fitted.with_new_items(catalogue)
-        assert np.array_equal(_values(grown, queries, rows, items), before, equal_nan=True)
+        extended = fitted.with_new_items(catalogue)
+        assert np.array_equal(_values(extended, queries, rows, items), before, equal_nan=True)
         assert np.array_equal(_values(fitted, queries, rows, items), before, equal_nan=True)
         fresh = np.arange(ITEMS, len(catalogue), dtype=np.int32)
-        values = _values(grown, queries, np.zeros(len(fresh), np.int64), fresh)
+        values = _values(extended, queries, np.zeros(len(fresh), np.int64), fresh)
         assert values.shape == (len(fresh), len(fitted.names))
 
 

@@ -24,7 +24,7 @@ def redis_binary() -> str | None:
 
 
 class RedisServer:
-    """A server on a free port of this machine that keeps its files in ``folder``; durable unless told otherwise."""
+    """A server on a free port of this machine that keeps its files in ``folder``; durable by default."""
 
     def __init__(self, binary: str, folder: Path, **settings: str) -> None:
         with socket.socket() as probe:

@@ -110,15 +110,15 @@ class OrderContract:
 
     def test_new_items_change_nothing_about_the_others(self) -> None:
         rows, items, values = _candidates(100, ITEMS)
-        grown = toy_items().with_new_items(toy_new_items())
+        extended = toy_items().with_new_items(toy_new_items())
         before = self.order.fit(toy_items()).arrange(rows, items, values, 6)
-        after = self.order.fit(grown).arrange(rows, items, values, 6)
+        after = self.order.fit(extended).arrange(rows, items, values, 6)
         assert before.tolist() == after.tolist()
 
     def test_arranges_new_items(self) -> None:
         rows, items, values = _candidates(100, ITEMS + NEW_ITEMS)
-        grown = toy_items().with_new_items(toy_new_items())
-        arranged = self.order.fit(grown).arrange(rows, items, values, 6)
+        extended = toy_items().with_new_items(toy_new_items())
+        arranged = self.order.fit(extended).arrange(rows, items, values, 6)
         assert set(rows[arranged].tolist()) == set(rows.tolist())
 
 

@@ -211,18 +211,18 @@ class SourceContract:
             return
         rows = self.new_items()
         items: Items = self.data().items
-        grown = SourceSlot("source", N, fitted)
+        extended = SourceSlot("source", N, fitted)
         for row in range(len(rows)):
             items = items.with_new_items(rows[row : row + 1])
-            grown = grown.with_new_items(items, ITEMS + row)
+            extended = extended.with_new_items(items, ITEMS + row)
         at_once = SourceSlot("source", N, self.fitted()).with_new_items(
             self.data().items.with_new_items(rows), ITEMS
         )
         queries, count = with_new_events(toy_queries()), ITEMS + NEW_ITEMS
-        one, other = _answers(grown, queries, count), _answers(at_once, queries, count)
+        one, other = _answers(extended, queries, count), _answers(at_once, queries, count)
         assert _close(one[1], other[1], self.tolerance)
-        grown.fitted.save(tmp_path)
-        loaded = SourceSlot("source", N, type(grown.fitted).load(tmp_path))
+        extended.fitted.save(tmp_path)
+        loaded = SourceSlot("source", N, type(extended.fitted).load(tmp_path))
         assert _close(_answers(loaded, queries, count)[1], one[1], self.tolerance)
 
 

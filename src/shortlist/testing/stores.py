@@ -84,7 +84,7 @@ class StoreContract:
         store.accept([event("tie", at=9, value=2.5)])
         assert [e.event_id for e in store.read_state(["anna"], 0).events[0]] == ["early", "late", "tie"]
         assert store.read_state(["anna"], 0).events[0][-1] == event("tie", at=9, value=2.5)
-        assert store.read_state(["nobody"], 0).events[0] == []
+        assert store.read_state(["unknown"], 0).events[0] == []
 
     def test_a_users_events_start_after_a_sequence(self, open_store: Open) -> None:
         store = open_store()
@@ -100,7 +100,7 @@ class StoreContract:
         store.accept([event("c", at=9), event("d", at=1), event("e", user="bert", value=2.5)])
         other.forget("carl")
         other.delete_item("x")
-        state = store.read_state(["bert", "nobody", "anna", "carl", "bert"], watermark)
+        state = store.read_state(["bert", "unknown", "anna", "carl", "bert"], watermark)
         assert [[each.event_id for each in events] for events in state.events] == [
             ["e"],
             [],

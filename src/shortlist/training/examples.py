@@ -93,7 +93,7 @@ def concatenated(parts: Sequence[RankerInputs], queries: Queries, block: int) ->
     return RankerInputs(
         np.concatenate([part.numeric for part in parts]),
         parts[0].names,
-        np.concatenate([part.rows + place * block for place, part in enumerate(parts)]),
+        np.concatenate([part.rows + index * block for index, part in enumerate(parts)]),
         np.concatenate([part.items for part in parts]),
         queries,
         lambda: _categorical(parts),

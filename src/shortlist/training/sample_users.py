@@ -31,10 +31,10 @@ def sample_users(trial: Trial) -> list[SampleUser]:
         slates = pipeline.recommend(queries, SLATE)
     title = pipeline.items.title
     users = []
-    for place, row in enumerate(rows.tolist()):
+    for index, row in enumerate(rows.tolist()):
         positives = set(evaluated_on.truth.take(np.array([row])).items.tolist())
-        newest = queries.histories.take(np.array([place])).last(HISTORY).items[::-1]
-        slate = slates.row(place)
+        newest = queries.histories.take(np.array([index])).last(HISTORY).items[::-1]
+        slate = slates.row(index)
         shown = [
             SampleItem(
                 title(item), f"because of {title(reason)}" if reason >= 0 else "popular", item in positives

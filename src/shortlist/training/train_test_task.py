@@ -120,8 +120,8 @@ def _matching(data: TrainingData, attribute: str, held_out: AnyArray, rest: Mask
     starts = np.searchsorted(words.codes[order], np.arange(words.size + 1))
     rows, codes = words.take(held_out)
     lengths = starts[codes + 1] - starts[codes]
-    place = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    others = owners[order[np.repeat(starts[codes], lengths) + place]]
+    offset = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    others = owners[order[np.repeat(starts[codes], lengths) + offset]]
     keep = rest[others]
     return np.unique(np.repeat(rows, lengths)[keep] * len(items) + others[keep])
 

@@ -38,9 +38,9 @@ def model_size(pipeline: Pipeline) -> int:
     """Bytes of the fitted sources and the ranker on disk."""
     with TemporaryDirectory() as scratch:
         models = [*(source.fitted for source in pipeline.sources), pipeline.ranker]
-        for place, model in enumerate(models):
+        for index, model in enumerate(models):
             if model is not None:
-                folder = Path(scratch) / str(place)
+                folder = Path(scratch) / str(index)
                 folder.mkdir()
                 model.save(folder)
         return sum(file.stat().st_size for file in Path(scratch).rglob("*") if file.is_file())

@@ -1,7 +1,7 @@
 """From declared tables to the home's catalogue, users and event log: validated, once each, safe at any instant.
 
-An input is read in batches; its events are written aside by day and moved into the log when all are on disk,
-then the quarantine, then the ledger. A crash in between leaves rows that the next run recognises.
+An input is read in batches; its events are written to a staging folder by day and moved into the log when all are
+on disk, then the quarantine, then the ledger. A crash in between leaves rows that the next run recognises.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def ingest(system: System, home: Home, root: Path, progress: Progress = SILENT) 
     ingest into the home is running.
     """
     inputs = _open_tables(system, root)
-    with _exclusively(home) as aside:
-        return _Ingest(system, home, root, aside, progress).run(inputs)
+    with _exclusively(home) as staging:
+        return _Ingest(system, home, root, staging, progress).run(inputs)
 
 
 def entity_tables(system: System) -> dict[str, Entity]:
@@ -104,22 +104,22 @@ def _exclusively(home: Home) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StoreError(f"another ingest into {home.path} is running: wait until it is done") from error
-        aside = home.path / ".ingest"
-        shutil.rmtree(aside, ignore_errors=True)
+        staging = home.path / ".ingest"
+        shutil.rmtree(staging, ignore_errors=True)
         try:
-            yield aside
+            yield staging
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 @dataclass
 class _Ingest:
-    """One run: its surroundings, and what it has found so far."""
+    """One run: its surroundings, and its results so far."""
 
     system: System
     home: Home
     root: Path
-    aside: Path
+    staging: Path
     progress: Progress
 
     def __post_init__(self) -> None:
@@ -200,7 +200,7 @@ class _Ingest:
     def _report_entity(self, name: str, read: EntityTable) -> None:
         """Quarantine the rejected rows of each input, and report."""
         for file, rows in read.rows.items():
-            with Quarantine(self.home, name, file, self.aside / "quarantine") as quarantine:
+            with Quarantine(self.home, name, file, self.staging / "quarantine") as quarantine:
                 quarantine.add(read.rejected.filter(pl.col("file") == file))
                 quarantine.commit()
             forgotten = read.forgotten.get(file, 0)
@@ -226,7 +226,7 @@ class _Ingest:
             ]
         rejected = pl.concat([each.rejected for each in collected])
         for file in read.rows:
-            with Quarantine(self.home, PICTURES, file, self.aside / "quarantine") as quarantine:
+            with Quarantine(self.home, PICTURES, file, self.staging / "quarantine") as quarantine:
                 quarantine.add(rejected.filter(pl.col("file") == file))
                 quarantine.commit()
         self.pictures += [each.report for each in collected]
@@ -259,8 +259,8 @@ class _Ingest:
         known, logged = KnownRows(), LoggedRows(self.home, event)
         count, added, already_logged, forgotten, unlisted = 0, 0, 0, 0, 0
         with (
-            Writer(self.home, self.aside / "events") as writer,
-            Quarantine(self.home, event.name, given.name, self.aside / "quarantine") as quarantine,
+            Writer(self.home, self.staging / "events") as writer,
+            Quarantine(self.home, event.name, given.name, self.staging / "quarantine") as quarantine,
         ):
             for batch in read(rows.columns, rows.prepare):
                 good, bad = (each.filter(~self.forgotten.covers(each)) for each in rows.split(batch))

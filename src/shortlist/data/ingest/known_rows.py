@@ -113,5 +113,5 @@ class LoggedRows:
 
     def _add(self, rows: pl.LazyFrame) -> None:
         mine = rows.filter(pl.col(EVENT) == self._event.name).select(row_hash(self._event))
-        found = mine.collect(engine="streaming").to_series().to_numpy()
-        self._known = np.sort(np.concatenate([self._known, found]))
+        hashes = mine.collect(engine="streaming").to_series().to_numpy()
+        self._known = np.sort(np.concatenate([self._known, hashes]))

@@ -41,13 +41,13 @@ def picture_sources(attribute: Image, cells: pl.Series, folders: pl.Series) -> p
         lists = cells.cast(pl.List(pl.String), strict=False)
     else:
         lists = cells.to_frame().select(fast_key(cells.name, kind).str.split(attribute.separator)).to_series()
-    flat = pl.DataFrame({"source": lists, "folder": folders}).with_row_index("place").explode("source")
+    flat = pl.DataFrame({"source": lists, "folder": folders}).with_row_index("index").explode("source")
     source = pl.col("source").str.strip_chars()
     whole = source.str.contains(r"^(https?:/)?/")
-    found = flat.filter(source != "").select(
-        "place", pl.when(whole).then(source).otherwise(pl.format("{}/{}", "folder", source)).alias("source")
+    sources = flat.filter(source != "").select(
+        "index", pl.when(whole).then(source).otherwise(pl.format("{}/{}", "folder", source)).alias("source")
     )
-    return _lists(found, "source", len(cells), pl.List(pl.String))
+    return _lists(sources, "source", len(cells), pl.List(pl.String))
 
 
 def collect_pictures(album: Album, name: str, sources: pl.DataFrame, progress: Progress) -> CollectedPictures:
@@ -56,7 +56,7 @@ def collect_pictures(album: Album, name: str, sources: pl.DataFrame, progress: P
     Its columns are file, row, item and source, the latter a list. Raises MissingExtraError without Pillow.
     """
     require("PIL", extra="vision", why=f"reading the pictures of {name!r}")
-    flat = sources.with_row_index("place").explode("source").filter(pl.col("source").is_not_null())
+    flat = sources.with_row_index("index").explode("source").filter(pl.col("source").is_not_null())
     wanted = flat["source"].unique(maintain_order=True)
     with progress.step(f"reading pictures: {name}", len(wanted), "pictures") as step:
         outcomes = collect(album, wanted, step.advance)
@@ -75,7 +75,7 @@ def collect_pictures(album: Album, name: str, sources: pl.DataFrame, progress: P
         else pl.format("{} bytes", pl.col("source").bin.size())
     )
     return CollectedPictures(
-        _lists(good.unique(["place", "hash"], maintain_order=True), "hash", len(sources), PICTURES).alias(
+        _lists(good.unique(["index", "hash"], maintain_order=True), "hash", len(sources), PICTURES).alias(
             name
         ),
         rejected.select(
@@ -102,8 +102,8 @@ def _report(album: Album, name: str, outcomes: Iterable[Outcome]) -> PicturesRep
 
 
 def _lists(flat: pl.DataFrame, column: str, count: int, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
-    """The values of ``column`` by their place, one list for each of ``count`` places."""
-    places = pl.DataFrame({"place": np.arange(count, dtype=np.uint32)})
-    lists = flat.group_by("place", maintain_order=True).agg(column)
-    joined = places.join(lists, on="place", how="left", maintain_order="left")
+    """The values of ``column`` by their index, one list for each of ``count`` rows."""
+    rows = pl.DataFrame({"index": np.arange(count, dtype=np.uint32)})
+    lists = flat.group_by("index", maintain_order=True).agg(column)
+    joined = rows.join(lists, on="index", how="left", maintain_order="left")
     return joined.select(pl.col(column).fill_null([]).cast(kind)).to_series()

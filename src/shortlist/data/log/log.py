@@ -1,7 +1,7 @@
 """The event log on disk: ``events/day=2026-01-31/00000012.parquet``, one part for each day of each batch.
 
 Parts are numbered in the order in which they were written, and rows keep their order inside, so that the
-log has one order for ever. Parts are written aside and moved in when all of them are on disk.
+log has one order for ever. Parts are written to a staging folder and moved in when all of them are on disk.
 
 Parts that come from the store carry the sequence up to which it was copied: ``00000012-4711.parquet``. They
 become visible with ``events/compacted.json``, all at one instant.
@@ -39,8 +39,8 @@ def parts(home: Home, days: Iterable[int] | None = None, upto: int | None = None
         if days is None
         else [home.events / _folder(day) for day in sorted(days)]
     )
-    found = [part for folder in folders for part in sorted(folder.glob("*.parquet"))]
-    return [part for part in found if _from_store_upto(part) <= upto]
+    files = [part for folder in folders for part in sorted(folder.glob("*.parquet"))]
+    return [part for part in files if _from_store_upto(part) <= upto]
 
 
 def scan(home: Home, days: Iterable[int] | None = None, upto: int | None = None) -> pl.LazyFrame:
@@ -51,10 +51,10 @@ def scan(home: Home, days: Iterable[int] | None = None, upto: int | None = None)
     files = parts(home, days, upto)
     if not files:
         return pl.LazyFrame(schema=EVENT_FRAME)
-    found = pl.scan_parquet(
+    events = pl.scan_parquet(
         files, schema=EVENT_FRAME, glob=False, hive_partitioning=False, missing_columns="insert"
     )
-    return found.with_columns(pl.col(AVAILABLE_AT).fill_null(pl.col(AT)))
+    return events.with_columns(pl.col(AVAILABLE_AT).fill_null(pl.col(AT)))
 
 
 def remove_unmarked(home: Home) -> None:
@@ -73,9 +73,9 @@ def only_writer(home: Home) -> Iterator[Path]:
     """
     with disk_errors(f"the log in {home.events}"), (home.path / "ingest.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        aside = home.path / ".compact"
-        shutil.rmtree(aside, ignore_errors=True)
-        yield aside
+        staging = home.path / ".compact"
+        shutil.rmtree(staging, ignore_errors=True)
+        yield staging
 
 
 def _from_store_upto(part: Path) -> int:
@@ -89,9 +89,9 @@ class Writer:
     ``upto``: the rows come from the store, up to this sequence, and are visible after ``home.mark_compacted``.
     """
 
-    def __init__(self, home: Home, aside: Path, upto: int | None = None) -> None:
+    def __init__(self, home: Home, staging: Path, upto: int | None = None) -> None:
         self._home = home
-        self._aside = aside
+        self._staging = staging
         self._suffix = "" if upto is None else f"-{upto}"
         numbers = (int(part.stem.partition("-")[0]) for part in home.events.glob("day=*/*.parquet"))
         self._number = max(numbers, default=0)
@@ -99,15 +99,15 @@ class Writer:
         self._pending: list[Future[None]] = []
 
     def __enter__(self) -> Self:
-        self._aside.mkdir(parents=True)
+        self._staging.mkdir(parents=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-        shutil.rmtree(self._aside, ignore_errors=True)
+        shutil.rmtree(self._staging, ignore_errors=True)
 
     def write(self, events: pl.DataFrame) -> None:
-        """Write ``events`` (columns EVENTS, CONTEXT and AVAILABLE_AT if there are any) aside, in the background.
+        """Write ``events`` (columns EVENTS, CONTEXT and AVAILABLE_AT if there are any) to staging, in the background.
 
         The next call waits for it.
         """
@@ -120,12 +120,12 @@ class Writer:
     def commit(self) -> None:
         """Move everything into the log."""
         self._wait()
-        for folder in sorted(self._aside.iterdir()):
-            place = self._home.events / folder.name
-            place.mkdir(parents=True, exist_ok=True)
+        for folder in sorted(self._staging.iterdir()):
+            day_folder = self._home.events / folder.name
+            day_folder.mkdir(parents=True, exist_ok=True)
             for part in sorted(folder.iterdir()):
-                part.rename(place / part.name)
-            sync(place)
+                part.rename(day_folder / part.name)
+            sync(day_folder)
         if self._home.events.exists():
             sync(self._home.events)
 
@@ -134,7 +134,7 @@ class Writer:
             future.result()
 
     def _write_day(self, day: int, rows: pl.DataFrame, number: int) -> None:
-        folder = self._aside / _folder(day)
+        folder = self._staging / _folder(day)
         folder.mkdir(exist_ok=True)
         write_part(rows, folder / f"{number:08}{self._suffix}.parquet")
 

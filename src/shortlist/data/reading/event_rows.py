@@ -24,7 +24,7 @@ from shortlist.system.event import Event
 
 REASON = "#reason"
 DOUBTFUL = "#doubtful"
-FORMAT_SAMPLE = 100  # cells from which the format of times is found
+FORMAT_SAMPLE = 100  # cells from which the format of times is inferred
 
 
 class EventRows:

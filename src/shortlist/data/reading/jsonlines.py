@@ -37,17 +37,17 @@ class JsonLines(TextFile):
         """As everywhere."""
         for line in self.lines():
             if line.strip():
-                found = _object(line)
-                fault = None if found is not None else "malformed line: no JSON object"
-                yield [_cell((found or {}).get(column)) for column in columns], fault
+                row = _object(line)
+                fault = None if row is not None else "malformed line: no JSON object"
+                yield [_cell((row or {}).get(column)) for column in columns], fault
 
 
 def _object(line: str) -> dict[str, object] | None:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
 def _cell(value: object) -> str | None:

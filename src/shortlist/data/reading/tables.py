@@ -40,9 +40,9 @@ def open_inputs(table: TableSource, root: Path) -> list[Input]:
         return [Frame(table.source, "the DataFrame")]
     path = root / table.source
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and _format(file)]
+        files = [file for file in sorted(path.rglob("*")) if file.is_file() and _format(file)]
         visible = [
-            file for file in found if not any(part.startswith((".", "_")) for part in _below(path, file))
+            file for file in files if not any(part.startswith((".", "_")) for part in _below(path, file))
         ]
         if not visible:
             raise DataError(
@@ -59,7 +59,7 @@ def open_inputs(table: TableSource, root: Path) -> list[Input]:
         )
     if not _format(path) and not table.separator:
         raise DataError(
-            f"{table.source}: the ending does not tell its format: rename it to one of {', '.join(FORMATS)}, "
+            f"{table.source}: its ending names no format: rename it to one of {', '.join(FORMATS)}, "
             "or give Table(...) the separator of its cells"
         )
     return [_input(path, _name(path, root), table.separator)]

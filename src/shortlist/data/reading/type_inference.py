@@ -89,9 +89,9 @@ def _evaluate(cells: pl.Series, expression: pl.Expr) -> pl.Series:
 def _number(cells: pl.Series) -> pl.Series:
     if cells.dtype.is_nested() or cells.dtype.is_temporal() or cells.dtype == pl.Binary:
         return pl.Series(cells.name, [None] * len(cells), dtype=pl.Float64)
-    found = tolerant_number(cells) if cells.dtype == pl.String else cells.cast(pl.Float64, strict=False)
+    numbers = tolerant_number(cells) if cells.dtype == pl.String else cells.cast(pl.Float64, strict=False)
     return _evaluate(
-        found.rename(cells.name), pl.when(pl.col(cells.name).is_finite()).then(pl.col(cells.name))
+        numbers.rename(cells.name), pl.when(pl.col(cells.name).is_finite()).then(pl.col(cells.name))
     )
 
 

@@ -83,7 +83,7 @@ def path(points: Iterable[tuple[float, float]], style: str) -> Node:
 
 
 def mark(kind: str, x: float, y: float, style: str = "", size: float = 5) -> Node:
-    """A mark whose shape tells the kind even without colour: diamond, circle or square."""
+    """A mark whose shape shows the kind even without colour: diamond, circle or square."""
     classes = f"mark {kind} {style}".rstrip()
     if kind == "pipeline":
         far = size * 1.35

@@ -23,7 +23,7 @@ class UserEventsBlock(Block):
         self._events = list(dict.fromkeys(event for each in definitions for event in each.events))
 
     def columns(self, queries: Queries, candidates: Candidates) -> Floats:
-        """NaN where a history says nothing."""
+        """NaN where a history has no such event."""
         rows, readers = np.arange(len(queries)), {}
         for event in self._events:
             readers[event] = HistoryReader(of_event(queries.histories, event, self._codes), queries.at)

@@ -33,7 +33,7 @@ ONLINE_BATCH = 10_000  # keys in one request to the online store; a request of S
 class FeastView(FeatureKind):
     """Numbers that Feast keeps: ``FeastView("item_stats", repo="feature_repo", features=["ctr"], by="item")``.
 
-    ``view`` is a feature view with one entity, ``by`` says whether its keys are those of users or of items, and
+    ``view`` is a feature view with one entity, ``by`` is whose keys it has, "user" or "item", and
     ``repo`` is the folder of ``feature_store.yaml``; a relative one is read from the folder of the System file.
     Each feature is a column ``VIEW_FEATURE``. As of a moment it is read from Feast's offline store, now from its
     online store; missing values are missing.
@@ -200,11 +200,11 @@ class Opened:
         """float32[keys, features] as of ``at``; no key twice with the same moment. Raises DataError."""
         pandas = require("pandas", extra="feast", why=f"the feature view {self.view.view!r}")
         values = self._missing(keys)
-        places, possible = self._possible(keys)
+        positions, possible = self._possible(keys)
         if not len(possible):
             return values
-        before = pandas.to_datetime(at[places] - 1, unit="us", utc=True)
-        entities = pandas.DataFrame({self.key: possible, "event_timestamp": before, "place": places})
+        before = pandas.to_datetime(at[positions] - 1, unit="us", utc=True)
+        entities = pandas.DataFrame({self.key: possible, "event_timestamp": before, "position": positions})
         try:
             job = self.store.get_historical_features(
                 entities, self._references(), filter_by_created_timestamp=self.created
@@ -215,13 +215,13 @@ class Opened:
                 f"Feast cannot give {self.view.view!r} as of past moments ({type(error).__name__}): {error}"
             ) from error
         for column, name in enumerate(self.view.features):
-            values[answer["place"].to_numpy(), column] = answer[name].to_numpy(np.float32, na_value=np.nan)
+            values[answer["position"].to_numpy(), column] = answer[name].to_numpy(np.float32, na_value=np.nan)
         return values
 
     def now(self, keys: Sequence[str]) -> Floats:
         """float32[keys, features] as they were last materialized. Raises UnavailableError."""
         values = self._missing(keys)
-        places, possible = self._possible(keys)
+        positions, possible = self._possible(keys)
         try:
             for first in range(0, len(possible), ONLINE_BATCH):
                 some = slice(first, first + ONLINE_BATCH)
@@ -229,7 +229,7 @@ class Opened:
                     self._references(), {self.key: possible[some]}
                 ).to_dict()
                 for column, name in enumerate(self.view.features):
-                    values[places[some], column] = np.array(answer[name], np.float32)
+                    values[positions[some], column] = np.array(answer[name], np.float32)
         except Exception as error:
             raise UnavailableError(
                 f"Feast cannot answer for {self.view.view!r} ({type(error).__name__}): {error}"
@@ -243,11 +243,11 @@ class Opened:
         return np.full((len(keys), len(self.view.features)), np.nan, np.float32)
 
     def _possible(self, keys: Sequence[str]) -> tuple[AnyArray, list[Any]]:
-        """The places of the keys that Feast may have, and those keys as it spells them."""
+        """The positions of the keys that Feast may have, and those keys as it spells them."""
         if not self.integer_keys:
             return np.arange(len(keys)), list(keys)
-        places = [place for place, key in enumerate(keys) if _is_integer(key)]
-        return np.array(places, np.int64), [int(keys[place]) for place in places]
+        positions = [position for position, key in enumerate(keys) if _is_integer(key)]
+        return np.array(positions, np.int64), [int(keys[position]) for position in positions]
 
 
 def _is_integer(key: str) -> bool:

@@ -128,19 +128,19 @@ class ProfileBlock(Block):
         """NaN where the candidate or the window has no such value."""
         readers = {event: self._reader(queries, event) for event in self._events}
         means = np.zeros((len(queries), len(self.names)))
-        for place, each in enumerate(self.definitions):
+        for index, each in enumerate(self.definitions):
             mine, reader = readers[each.event]
             if not isinstance(each, Similarity):
-                means[:, place] = mean_of(*reader.totals(self._values(each)[mine.items], each.over))
+                means[:, index] = mean_of(*reader.totals(self._values(each)[mine.items], each.over))
         table = means.take(candidates.rows, axis=0)
-        for place, each in enumerate(self.definitions):
+        for index, each in enumerate(self.definitions):
             if isinstance(each, Distance):
-                table[:, place] = self._values(each).take(candidates.items) - table[:, place]
+                table[:, index] = self._values(each).take(candidates.items) - table[:, index]
             elif isinstance(each, Similarity):
                 mine, reader = readers[each.event]
                 vectors = self._values(each)
                 sums = row_sum(mine.where(reader.inside(each.over)), vectors)
-                table[:, place] = cosine(sums, vectors, candidates)
+                table[:, index] = cosine(sums, vectors, candidates)
         return table.astype(np.float32)
 
     def with_new_items(self, items: Items) -> ProfileBlock:

@@ -30,10 +30,10 @@ class DistinctIndex:
 
     def __init__(self, starts: Rows, counterparts: AnyArray) -> None:
         key = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-        order = np.lexsort((counterparts, key))  # stable: places rise within a pair
+        order = np.lexsort((counterparts, key))  # stable: positions rise within a pair
         again = (np.diff(key[order]) == 0) & (np.diff(counterparts[order]) == 0)
         self.counterparts = counterparts
-        self.previous = np.full(len(counterparts), -1)  # the place of the one before, of the same pair
+        self.previous = np.full(len(counterparts), -1)  # the position of the one before, of the same pair
         self.previous[order[1:][again]] = order[:-1][again]
 
     @cached_property
@@ -44,20 +44,20 @@ class DistinctIndex:
         """How many distinct counterparts are in each span [low, high) of one key, float64."""
         if int((high - low).sum()) > MAX_SCANNED:
             return self._wavelet.below(low, high, low + 1).astype(np.float64)
-        query, place = each_of(low, high)
-        first = self.previous[place] < low[query]
+        query, position = each_of(low, high)
+        first = self.previous[position] < low[query]
         return np.bincount(query[first], minlength=len(low)).astype(np.float64)
 
     def count_available(self, low: Rows, high: Rows, available_at: Moments, t: Moments) -> AnyArray:
         """The same among what was available by ``t`` only, one by one."""
-        query, place = each_of(low, high)
-        available = available_at[place] <= t[query]
-        pairs = np.unique(np.stack([query[available], self.counterparts[place[available]]]), axis=1)
+        query, position = each_of(low, high)
+        available = available_at[position] <= t[query]
+        pairs = np.unique(np.stack([query[available], self.counterparts[position[available]]]), axis=1)
         return np.bincount(pairs[0], minlength=len(low)).astype(np.float64)
 
 
 def each_of(low: Rows, high: Rows) -> tuple[Rows, Rows]:
-    """Every place of every span: (which span, place)."""
+    """Every position of every span: (which span, position)."""
     lengths = high - low
     query = np.repeat(np.arange(len(low)), lengths)
     return query, np.arange(len(query)) + np.repeat(low - np.cumsum(lengths) + lengths, lengths)
@@ -94,10 +94,10 @@ class DistinctCounts:
         return count
 
     def _newest(self, pairs: AnyArray) -> Moments:
-        place = np.minimum(np.searchsorted(self.pairs, pairs), max(len(self.pairs) - 1, 0))
-        met: Mask = self.pairs[place] == pairs if len(self.pairs) else np.zeros(len(pairs), bool)
+        position = np.minimum(np.searchsorted(self.pairs, pairs), max(len(self.pairs) - 1, 0))
+        met: Mask = self.pairs[position] == pairs if len(self.pairs) else np.zeros(len(pairs), bool)
         newest = np.full(len(pairs), NEVER)
-        newest[met] = self.at[place[met]]
+        newest[met] = self.at[position[met]]
         if self.recent:
             for n, pair in enumerate(pairs.tolist()):
                 newest[n] = self.recent.get(pair, newest[n])

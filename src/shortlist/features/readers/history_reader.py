@@ -17,7 +17,7 @@ ALL = slice(None)
 class HistoryReader:
     """Occurrences of one kind of event in the histories of queries, by key in [0, ``size``).
 
-    ``keys`` has the key of each of the ``events``, places in ``histories``, in their order; without them every
+    ``keys`` has the key of each of the ``events``, positions in ``histories``, in their order; without them every
     event counts and a key is a row. ``moments`` is when each row is queried: all of its history is from before.
     """
 

@@ -2,7 +2,7 @@
 
 For each window of time a ring of tiles: an occurrence adds to its tile, and when the clock passes into a new
 tile the oldest is dropped. Events later than now wait until their time has come. The clock never goes back.
-Between two such moments only new events change anything: ``due`` says when the next one comes, and ``changes``
+Between two such moments only new events change anything: ``due`` is when the next one comes, and ``changes``
 which keys the last ones touched.
 """
 
@@ -142,9 +142,9 @@ class Live:
     def _weigh(self, half_life: int, keys: AnyArray, at: Moments) -> None:
         """Move each touched key's weight to its newest moment, and add the new ones."""
         weights, moments = self.weights[half_life], self.weighed_at[half_life]
-        touched, place = np.unique(keys, return_inverse=True)
+        touched, inverse = np.unique(keys, return_inverse=True)
         newest = moments[touched].copy()
-        np.maximum.at(newest, place, at)
+        np.maximum.at(newest, inverse, at)
         weights[touched] *= np.exp2((moments[touched] - newest) / half_life)
-        weights[touched] += np.bincount(place, weights=np.exp2((at - newest[place]) / half_life))
+        weights[touched] += np.bincount(inverse, weights=np.exp2((at - newest[inverse]) / half_life))
         moments[touched] = newest

@@ -50,7 +50,7 @@ class TiledWindow:
             tile = at // self.window.tile
             inside = tile >= self.head - TILES
             keys, tile, amounts = keys[inside], tile[inside] % (TILES + 1), amounts[:, inside]
-        for place, row in enumerate(amounts):
-            np.add.at(self.sums[place], keys, row)
+        for index, row in enumerate(amounts):
+            np.add.at(self.sums[index], keys, row)
             if self.tiles is not None:
-                np.add.at(self.tiles[place], (tile, keys), row)
+                np.add.at(self.tiles[index], (tile, keys), row)

@@ -27,7 +27,7 @@ class DelayLevel(NamedTuple):
     """Late events: those that became available up to ``delay`` after they happened, and not much sooner."""
 
     delay: int  # microseconds
-    places: Rows  # rising
+    positions: Rows  # rising
     at: Moments
     until: int  # when the last of them became available
 
@@ -69,12 +69,12 @@ class Timeline:
 
     @cached_property
     def valued_before(self) -> AnyArray:
-        """How many occurrences before each place have a value."""
+        """How many occurrences before each position have a value."""
         return np.concatenate([[0], np.cumsum(~np.isnan(self.value))])
 
     @cached_property
     def value_before(self) -> AnyArray:
-        """The sum of the values before each place."""
+        """The sum of the values before each position."""
         return np.concatenate([[0.0], np.cumsum(np.nan_to_num(self.value), dtype=np.float64)])
 
     @cached_property
@@ -116,16 +116,16 @@ class Timeline:
     def newest(self, keys: AnyArray, t: Moments) -> tuple[AnyArray, AnyArray]:
         """Time and value of the newest occurrence that was available at t; NaN where there is none."""
         low, high = self.span(keys, t, Window())
-        place = high - 1
+        position = high - 1
         while self.delays:
             # step back over what was not available yet; every round looks at fewer
-            hidden = (place >= low) & (self.available_at[np.maximum(place, 0)] > t)
+            hidden = (position >= low) & (self.available_at[np.maximum(position, 0)] > t)
             if not hidden.any():
                 break
-            place[hidden] -= 1
-        there = place >= low
+            position[hidden] -= 1
+        there = position >= low
         at, value = np.full(len(keys), np.nan), np.full(len(keys), np.nan)
-        at[there], value[there] = self.at[place[there]], self.value[place[there]]
+        at[there], value[there] = self.at[position[there]], self.value[position[there]]
         return at, value
 
     def decayed(self, keys: AnyArray, t: Moments, half_life: int) -> AnyArray:
@@ -142,7 +142,7 @@ class Timeline:
         return value
 
     def span(self, keys: AnyArray, t: Moments, window: Window) -> tuple[Rows, Rows]:
-        """The occurrences of each key with ``at < t`` in the window: places [low, high)."""
+        """The occurrences of each key with ``at < t`` in the window: positions [low, high)."""
         first, last = self.starts[keys], self.starts[keys + 1]
         high = last if self.last < t.min(initial=LATEST) else bisect(self.at, first, last, t)
         if window.events:
@@ -160,12 +160,12 @@ class Timeline:
         for level in self.delays:
             if level.until <= first:
                 continue
-            begin, end = np.searchsorted(level.places, low), np.searchsorted(level.places, high)
+            begin, end = np.searchsorted(level.positions, low), np.searchsorted(level.positions, high)
             begin = bisect(level.at, begin, end, t - level.delay)
             counts = end - begin
             query = np.repeat(np.arange(len(low)), counts)
             offset = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
-            event = level.places[np.repeat(begin, counts) + offset]
+            event = level.positions[np.repeat(begin, counts) + offset]
             hidden = self.available_at[event] > t[query]
             queries.append(query[hidden])
             events.append(event[hidden])
@@ -189,8 +189,8 @@ class Timeline:
         first = np.flatnonzero(begins)
         end = np.concatenate([first[1:], [len(self.at)]]) - 1  # the last occurrence of each group
         carries = ~np.isin(first, self.starts)  # the groups that are not their key's first
-        place = np.arange(len(first))
-        rank = place - np.maximum.accumulate(np.where(carries, 0, place))  # of a group among its key's
+        index = np.arange(len(first))
+        rank = index - np.maximum.accumulate(np.where(carries, 0, index))  # of a group among its key's
         carried = np.zeros(len(first))  # the count at the end of the group before
         for g in np.split(order := np.argsort(rank, kind="stable"), np.flatnonzero(np.diff(rank[order])) + 1)[
             1:
@@ -213,14 +213,14 @@ def _levels(at: Moments, available_at: Moments) -> list[DelayLevel]:
         bound *= DELAY_RATIO
         mine = delay <= bound
         if mine.any():
-            places = late[mine]
-            levels.append(DelayLevel(bound, places, at[places], int(available_at[places].max())))
+            positions = late[mine]
+            levels.append(DelayLevel(bound, positions, at[positions], int(available_at[positions].max())))
         late, delay = late[~mine], delay[~mine]
     return levels
 
 
 def bisect(values: AnyArray, low: Rows, high: Rows, wanted: AnyArray) -> Rows:
-    """The first place in [low, high) whose value is not below ``wanted``, for many spans at once."""
+    """The first position in [low, high) whose value is not below ``wanted``, for many spans at once."""
     low, high = low.copy(), high.copy()
     open_ = np.flatnonzero(low < high)
     while len(open_):

@@ -39,7 +39,7 @@ class Wavelet:
 
 
 class _Bits:
-    """A row of bits that knows how many ones are before any place."""
+    """A row of bits that knows how many ones are before any position."""
 
     def __init__(self, bits: AnyArray) -> None:
         packed = np.packbits(bits, bitorder="little")
@@ -50,7 +50,7 @@ class _Bits:
         self.ones = np.concatenate([[0], np.cumsum(ones[:-1])]).astype(np.int32)
         self.zeros = len(bits) - int(ones.sum())
 
-    def before(self, place: Rows) -> Rows:
-        word, bit = place // WORD_BITS, (place % WORD_BITS).astype(np.uint64)
+    def before(self, position: Rows) -> Rows:
+        word, bit = position // WORD_BITS, (position % WORD_BITS).astype(np.uint64)
         inside = self.words[word] & ((np.uint64(1) << bit) - np.uint64(1))
         return self.ones[word].astype(np.int64) + np.bitwise_count(inside)

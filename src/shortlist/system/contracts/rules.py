@@ -12,7 +12,7 @@ from shortlist.system.contracts.component import Component
 
 
 class FittedFilter(ABC):
-    """Says what must not be returned, in two shapes: for everybody, and for single rows."""
+    """What must not be returned, in two shapes: for all rows, and for single rows."""
 
     reason: str
 

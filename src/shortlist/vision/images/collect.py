@@ -135,10 +135,10 @@ def _stamp(source: Source) -> str | None:
     if is_url(source):
         return ""
     try:
-        found = os.stat(source)
+        status = os.stat(source)
     except (OSError, ValueError):
         return None
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def _read(source: Source) -> bytes:

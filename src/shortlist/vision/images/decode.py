@@ -135,7 +135,7 @@ def _pillow() -> Any:
 
 
 def _upright(picture: Picture, orientation: int) -> Picture:
-    """Turned as Exif says: above 4 rows and columns change places, then each of the four ways to mirror."""
+    """Turned by its Exif orientation: above 4 rows and columns are swapped, then each of the four ways to mirror."""
     turned = picture.swapaxes(0, 1) if orientation > 4 else picture
     down, across = ((1, 1), (1, -1), (-1, -1), (-1, 1))[(orientation - 1) % 4]
     return np.ascontiguousarray(turned[::down, ::across])

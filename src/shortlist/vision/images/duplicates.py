@@ -41,12 +41,12 @@ def perceptual_hash(picture: Picture) -> int:
 
 def downsample(picture: Picture, size: int) -> Floats:
     """The mean colours of ``size`` by ``size`` fields of equal area, float32[size, size, 3]."""
-    found: Floats = picture.astype(np.float32)
+    means: Floats = picture.astype(np.float32)
     for _ in range(2):  # rows, then columns; sparse, since threads of a dense product get in each other's way
-        length, across, colours = found.shape
-        found = (_shares(length, size) @ found.reshape(length, -1)).reshape(size, across, colours)
-        found = np.ascontiguousarray(found.swapaxes(0, 1))
-    return found
+        length, across, colours = means.shape
+        means = (_shares(length, size) @ means.reshape(length, -1)).reshape(size, across, colours)
+        means = np.ascontiguousarray(means.swapaxes(0, 1))
+    return means
 
 
 @lru_cache(256)
@@ -58,14 +58,14 @@ def _shares(length: int, size: int) -> csr_array:
 
 
 def near_duplicates(hashes: PerceptualHashes, distance: int = MAX_DISTANCE) -> Rows:
-    """The group of each picture, int64[n]: the place of the first picture of its group.
+    """The group of each picture, int64[n]: the index of the first picture of its group.
 
     Two pictures are in one group where a chain of pictures leads from one to the other, each differing from
     the next in at most ``distance`` bits. Exact: the bits are cut into ``distance`` + 2 pieces, of which two
     such pictures have at least two in common, so that only those with two equal pieces are compared (the
     multi-index of Norouzi, Punjani and Fleet, "Fast search in Hamming space", CVPR 2012, with pairs of pieces).
     """
-    values, first, place = np.unique(hashes, return_index=True, return_inverse=True)
+    values, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
     pairs = [np.zeros((2, 0), np.int64)]
     for key in _keys(values, distance):
         pairs += _close(values, key, distance)
@@ -74,8 +74,8 @@ def near_duplicates(hashes: PerceptualHashes, distance: int = MAX_DISTANCE) -> R
     _, groups = connected_components(links, directed=False)
     earliest = np.full(len(values), len(hashes), np.int64)
     np.minimum.at(earliest, groups, first)
-    found: Rows = earliest[groups][place]
-    return found
+    group_of_each: Rows = earliest[groups][inverse]
+    return group_of_each
 
 
 def _keys(values: PerceptualHashes, distance: int) -> Iterator[PerceptualHashes]:

@@ -66,19 +66,19 @@ def read_header(data: bytes) -> Header:
         raise PictureError("too many bytes", f"{len(data):,} are more than {MAX_BYTES:,}: send a smaller one")
     read = _reader(data)
     try:
-        found = read(data)
+        header = read(data)
     except (struct.error, IndexError) as error:
         raise PictureError("truncated", "it ends within its header: send it again, whole") from error
-    if found.frames > 1:
+    if header.frames > 1:
         raise PictureError("animated", "it has several frames: send one of them as JPEG or PNG")
-    if min(found.width, found.height) < MIN_SIDE:
-        size = f"{found.width}×{found.height}"
+    if min(header.width, header.height) < MIN_SIDE:
+        size = f"{header.width}×{header.height}"
         raise PictureError("too small", f"{size} pixels show nothing: both sides need {MIN_SIDE}")
-    if max(found.width, found.height) > MAX_SIDE:
+    if max(header.width, header.height) > MAX_SIDE:
         raise PictureError(
-            "too many pixels", f"{found.width}×{found.height}: no side may be longer than {MAX_SIDE:,}"
+            "too many pixels", f"{header.width}×{header.height}: no side may be longer than {MAX_SIDE:,}"
         )
-    return found
+    return header
 
 
 def _reader(data: bytes) -> Callable[[bytes], Header]:
@@ -130,21 +130,21 @@ def _jpeg(data: bytes) -> Header:
 
 def _marker(data: bytes, at: int) -> tuple[int, int]:
     """Where the next part from ``at`` on begins, and what it is."""
-    found = _MARKER.search(data, at)
-    if not found:
+    match = _MARKER.search(data, at)
+    if not match:
         raise IndexError
-    return found.end(), found[1][0]
+    return match.end(), match[1][0]
 
 
 def _scans(data: bytes, at: int) -> int:
     """How many scans there are; it is walked, since what looks like an end may lie in a comment."""
     count = 1
     for _ in range(MAX_PARTS):
-        found = _MARKER.search(data, at)
-        if not found or found[1] == b"\xd9" or found.end() + 2 > len(data):
+        match = _MARKER.search(data, at)
+        if not match or match[1] == b"\xd9" or match.end() + 2 > len(data):
             return count
-        count += found[1] == b"\xda"
-        at = found.end() + max(struct.unpack_from(">H", data, found.end())[0], 2)
+        count += match[1] == b"\xda"
+        at = match.end() + max(struct.unpack_from(">H", data, match.end())[0], 2)
     raise _damaged("it has too many parts")
 
 

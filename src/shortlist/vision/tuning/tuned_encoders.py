@@ -1,4 +1,4 @@
-"""Tuned encoders, kept between runs: tuning is slow, and evaluation asks for the same one again."""
+"""Tuned encoders, kept between runs: tuning is slow, and evaluation needs the same one again."""
 
 from __future__ import annotations
 
