@@ -14,7 +14,7 @@ BESIDE = Path(__file__).parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    """The folder of public data sets; a test that needs it skips, saying so, where there is none."""
+    """The folder of public data sets; a test that needs it is skipped with a reason where there is none."""
     named = os.environ.get("SHORTLIST_DATA")
     folder = Path(named) if named else BESIDE
     if not folder.is_dir():

@@ -49,14 +49,14 @@ system = System(
 
 def films(count: int = FILMS) -> Items:
     """Film ``n`` has the genre ``n % 3``."""
-    places = range(count)
+    numbers = range(count)
     return Items(
         pl.DataFrame(
             {
-                "item": [f"f{n}" for n in places],
-                "title": [f"Film {n}" for n in places],
-                "genres": [[GENRES[n % 3]] for n in places],
-                "year": [1980.0 + n for n in places],
+                "item": [f"f{n}" for n in numbers],
+                "title": [f"Film {n}" for n in numbers],
+                "genres": [[GENRES[n % 3]] for n in numbers],
+                "year": [1980.0 + n for n in numbers],
             }
         )
     )

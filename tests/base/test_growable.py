@@ -11,11 +11,11 @@ parts = st.lists(st.lists(st.integers(0, 9), max_size=5), max_size=12)
 
 @given(parts)
 def test_appending_equals_concatenating_and_older_arrays_stay(pieces):
-    grown, plain = [GrowableArray(np.zeros(0, np.int64))], [np.zeros(0, np.int64)]
+    arrays, plain = [GrowableArray(np.zeros(0, np.int64))], [np.zeros(0, np.int64)]
     for piece in pieces:
-        grown.append(grown[-1].appended(np.array(piece, np.int64)))
+        arrays.append(arrays[-1].appended(np.array(piece, np.int64)))
         plain.append(np.concatenate([plain[-1], np.array(piece, np.int64)]))
-    for mine, wanted in zip(grown, plain, strict=True):
+    for mine, wanted in zip(arrays, plain, strict=True):
         assert mine.rows.tolist() == wanted.tolist()
         assert len(mine) == len(wanted)
 

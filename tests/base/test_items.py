@@ -16,13 +16,13 @@ def rows(*keys):
 
 def test_a_catalogue_grows_and_the_shorter_one_stays_as_it_was():
     short = Items(rows("a", "b"))
-    grown = short.with_new_items(rows("c")).with_new_items(rows("d", "e"))
-    assert (len(short), len(grown)) == (2, 5)
-    assert grown.positions(["a", "e", "x"]).tolist() == [0, 4, -1]
+    extended = short.with_new_items(rows("c")).with_new_items(rows("d", "e"))
+    assert (len(short), len(extended)) == (2, 5)
+    assert extended.positions(["a", "e", "x"]).tolist() == [0, 4, -1]
     assert short.positions(["a", "e"]).tolist() == [0, -1]
     with pytest.raises(NotFoundError):
         short.position("c")
-    assert grown.titles(np.array([0, 3])) == ["The a", "The d"]
+    assert extended.titles(np.array([0, 3])) == ["The a", "The d"]
 
 
 def test_two_catalogues_may_grow_from_one():

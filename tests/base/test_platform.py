@@ -29,7 +29,7 @@ sys.modules["fcntl"] = None
 
 
 def on_windows(code: str) -> str:
-    """The output of ``code`` where the platform says that it is Windows, and has no ``fcntl``."""
+    """The output of ``code`` where the platform claims to be Windows, and has no ``fcntl``."""
     done = subprocess.run(
         [sys.executable, "-c", WINDOWS + code], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -57,8 +57,8 @@ for module in {USERS}:
     except ShortlistError as error:
         print(module, error)
 """
-    told = on_windows(code).splitlines()
-    assert [line.split()[0] for line in told if "runs on Linux and macOS" in line] == USERS
+    output = on_windows(code).splitlines()
+    assert [line.split()[0] for line in output if "runs on Linux and macOS" in line] == USERS
 
 
 def test_a_command_is_refused_with_one_sentence(monkeypatch, capsys):
@@ -67,6 +67,6 @@ def test_a_command_is_refused_with_one_sentence(monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, PLACES[0], raising=False)
     with pytest.raises(SystemExit, match="1"):
         main()
-    told = capsys.readouterr().err
-    assert told.startswith("error: Shortlist runs on Linux and macOS")
-    assert len(told.splitlines()) == 1
+    output = capsys.readouterr().err
+    assert output.startswith("error: Shortlist runs on Linux and macOS")
+    assert len(output.splitlines()) == 1

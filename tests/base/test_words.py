@@ -34,9 +34,9 @@ def test_durations():
     assert microseconds("30d") == 30 * 86_400 * 1_000_000
     assert microseconds("90s") == 90_000_000
     assert microseconds("all") is None
-    for strange in ("30", "d", "-1d", "0d", "1y", ""):
+    for invalid in ("30", "d", "-1d", "0d", "1y", ""):
         with pytest.raises(DeclarationError):
-            microseconds(strange)
+            microseconds(invalid)
 
 
 def test_a_missing_extra_says_what_to_install():
@@ -73,8 +73,8 @@ def test_words_of_tags_and_categories():
     assert tags.offsets.tolist() == [0, 2, 2, 2, 3]
     assert tags.codes.tolist() == [0, 1, 1]
     assert tags.size == 2
-    place, code = tags.take(np.array([3, 0, 1], np.int32))
-    assert list(zip(place.tolist(), code.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 1)]
+    row, code = tags.take(np.array([3, 0, 1], np.int32))
+    assert list(zip(row.tolist(), code.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 1)]
     one = items.words("one")
     assert one.offsets.tolist() == [0, 1, 1, 2, 3]
     assert one.codes.tolist() == [0, 1, 0]

@@ -79,15 +79,15 @@ def run(folder: Path, *arguments: str, status: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A shop that is up, once; ``run`` can then ask it."""
+    """A shop that is up, once; ``run`` can then query it."""
     folder = tmp_path_factory.mktemp("shop")
     write_shop(folder)
-    told = run(folder, "up", "shop.py")
-    return folder, told
+    output = run(folder, "up", "shop.py")
+    return folder, output
 
 
 def test_up_shows_every_step(shop):
-    _, told = shop
+    _, output = shop
     for part in (
         "fitting ease on the older 74% of the log (2 of 3: evaluation)",
         "logistic_regression serves: ",
@@ -99,7 +99,7 @@ def test_up_shows_every_step(shop):
         "why the first?",
         "curl 'http://127.0.0.1",
     ):
-        assert part in told
+        assert part in output
 
 
 def test_up_writes_a_report_and_a_release(shop):
@@ -128,18 +128,18 @@ def test_verbs_one_by_one_equal_up(tmp_path):
 
 def test_recommend_shows_history_and_slate(shop):
     folder, _ = shop
-    told = run(folder, "recommend", "u5", "--n", "3")
-    assert "their slate now" in told
+    output = run(folder, "recommend", "u5", "--n", "3")
+    assert "their slate now" in output
     seen = {toy_items().title(item) for item in toy_histories().take(np.array([5])).items}
-    slate = re.findall(r"^ \d+ +(Item \d+)", told, re.MULTILINE)
+    slate = re.findall(r"^ \d+ +(Item \d+)", output, re.MULTILINE)
     assert len(slate) == 3
     assert seen.isdisjoint(slate)
-    assert "none yet" in run(folder, "recommend", "nobody", "--context", "device=tv")
+    assert "none yet" in run(folder, "recommend", "unknown", "--context", "device=tv")
 
 
 def test_features_shows_a_table(shop):
     folder, _ = shop
-    told = run(folder, "features", "shop.py")
+    output = run(folder, "features", "shop.py")
     for line in (
         r"item_price +ItemAttribute +item +\d+% +\d+",
         r"item_colours=red +ItemAttribute +item +100% +[01]",
@@ -148,15 +148,15 @@ def test_features_shows_a_table(shop):
         r"user_price_view_distance_10e +Distance +user × price +10e +\d+% +-?\d+",
         r"user_colours_view_share +Share +user × colours +all +100% +0\.\d+",
     ):
-        assert re.search(line, told), (line, told)
+        assert re.search(line, output), (line, output)
 
 
 def test_features_go_to_feast(shop):
     folder, _ = shop
-    told = run(folder, "features", "shop.py", "--export-feast", "kept")
-    assert re.search(r"Wrote \d+ features of items and \d+ of users to kept\.", told)
-    assert "so not in it: hour, " in told
-    assert re.search(r"cd kept && feast apply && feast materialize \S+T00:00:00 \S+T00:00:00", told)
+    output = run(folder, "features", "shop.py", "--export-feast", "kept")
+    assert re.search(r"Wrote \d+ features of items and \d+ of users to kept\.", output)
+    assert "so not in it: hour, " in output
+    assert re.search(r"cd kept && feast apply && feast materialize \S+T00:00:00 \S+T00:00:00", output)
     assert (folder / "kept" / "definitions.py").exists()
     assert "not empty" in run(folder, "features", "shop.py", "--export-feast", "kept", status=1)
 
@@ -164,13 +164,13 @@ def test_features_go_to_feast(shop):
 def test_explain_says_why_and_why_not(shop):
     folder, _ = shop
     seen = toy_items().keys[toy_histories().take(np.array([5])).items[0]]
-    told = run(folder, "explain", "u5", seen, "i39")
-    assert "already seen" in told
+    output = run(folder, "explain", "u5", seen, "i39")
+    assert "already seen" in output
     assert "error: no item 'i999'" in run(folder, "explain", "u5", "i999", status=1)
 
 
 def test_help_teaches_every_command():
-    told = run(Path.cwd(), "--help")
+    output = run(Path.cwd(), "--help")
     for verb in (
         "up",
         "check",
@@ -183,7 +183,7 @@ def test_help_teaches_every_command():
         "recommend",
         "explain",
     ):
-        assert verb in told
+        assert verb in output
         assert "Usage:" in run(Path.cwd(), verb, "--help")
 
 
@@ -202,18 +202,18 @@ def test_mistakes_are_one_sentence(shop, arguments, message):
     folder, _ = shop
     (folder / "broken.py").write_text("Systm()")
     (folder / "empty.py").write_text("")
-    told = run(folder, *arguments, status=1)
-    assert message in told
-    assert "Traceback" not in told
+    output = run(folder, *arguments, status=1)
+    assert message in output
+    assert "Traceback" not in output
 
 
 def test_a_dirty_table_is_told_and_the_good_rows_are_kept(tmp_path):
     write_shop(tmp_path)
     with (tmp_path / "views.csv").open("a") as file:
         file.write("u1,i3,yesterday,3\nu1,i4,1700000000,9\n,i5,1700000000,3\n")
-    told = run(tmp_path, "ingest", "shop.py")
-    assert f"{len(toy_histories().items):,}" in told
-    assert "quarantine" in told
+    output = run(tmp_path, "ingest", "shop.py")
+    assert f"{len(toy_histories().items):,}" in output
+    assert "quarantine" in output
 
 
 def test_check_reports_every_problem_at_once(tmp_path):
@@ -222,9 +222,9 @@ def test_check_reports_every_problem_at_once(tmp_path):
     (tmp_path / "shop.py").write_text(
         declared.replace('user="who"', 'user="whom"').replace('"price"', '"prise"')
     )
-    told = run(tmp_path, "check", "shop.py", status=1)
-    assert "did you mean 'who'" in told
-    assert "did you mean 'price'" in told
+    output = run(tmp_path, "check", "shop.py", status=1)
+    assert "did you mean 'who'" in output
+    assert "did you mean 'price'" in output
 
 
 VISUAL = """
@@ -249,23 +249,23 @@ def visual(tmp_path_factory):
     (folder / "visual.py").write_text(VISUAL)
     (folder / "photo.png").write_bytes(photo("red", seed=7))
     run(folder, "ingest", "visual.py")
-    told = run(folder, "train", "visual.py")
+    output = run(folder, "train", "visual.py")
     run(folder, "publish", "1")
-    return folder, told
+    return folder, output
 
 
 def test_a_ranker_of_photos_learns_from_held_out_items(visual):
-    _, told = visual
-    assert "logistic_regression" in told
-    assert "9 of 60 pictures were held out" in told
+    _, output = visual
+    assert "logistic_regression" in output
+    assert "9 of 60 pictures were held out" in output
 
 
 def test_search_with_a_photo_or_an_item(visual):
     folder, _ = visual
-    told = run(folder, "search", "photo.png", "--crop", "auto", "--n", "3")
-    assert len(re.findall("red (?:ball|cup)", told)) == 3
-    told = run(folder, "search", "--item", "blue-0", "--where", "product=blue ball", "--n", "3")
-    assert len(re.findall("blue ball", told)) == 3
+    output = run(folder, "search", "photo.png", "--crop", "auto", "--n", "3")
+    assert len(re.findall("red (?:ball|cup)", output)) == 3
+    output = run(folder, "search", "--item", "blue-0", "--where", "product=blue ball", "--n", "3")
+    assert len(re.findall("blue ball", output)) == 3
 
 
 @pytest.mark.parametrize(
@@ -277,9 +277,9 @@ def test_search_with_a_photo_or_an_item(visual):
     ],
 )
 def test_a_search_that_cannot_be_is_one_sentence(visual, arguments, status, message):
-    told = run(visual[0], "search", *arguments, status=status)
-    assert message in told
-    assert "Traceback" not in told
+    output = run(visual[0], "search", *arguments, status=status)
+    assert message in output
+    assert "Traceback" not in output
 
 
 def test_serve_with_several_workers_ends_with_ctrl_c(shop):

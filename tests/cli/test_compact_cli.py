@@ -1,4 +1,4 @@
-"""Commands around the log: what the server accepted is moved, retention is told, parity is checked."""
+"""Commands around the log: what the server accepted is moved, retention is reported, parity is checked."""
 
 import os
 import subprocess
@@ -62,9 +62,9 @@ def test_up_moves_what_was_accepted_and_drops_nothing(shop):
 def test_parity_and_retention_are_told(shop):
     assert "training and serving read the same" in run(shop, "check", "shop.py", "--parity")
     assert "Moved 0 events" in run(shop, "compact")
-    told = run(shop, "compact", "--keep", "1d", "--exposures", "1d")
+    output = run(shop, "compact", "--keep", "1d", "--exposures", "1d")
     days = 1 + (OLD + 399 * 40_000) // (DAY // SECOND) - OLD // (DAY // SECOND)
-    assert f"Dropped {days} days with 407 events, older than 1d." in told
+    assert f"Dropped {days} days with 407 events, older than 1d." in output
     assert "'soon' is no duration" in run(shop, "compact", "--keep", "soon", status=1)
     assert "Forgot u1." in run(shop, "forget", "u1")
     with (shop / "views.csv").open("a") as file:

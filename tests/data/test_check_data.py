@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from shortlist.data import check as room
+from shortlist.data import check as check_module
 from shortlist.data.check import check
 from shortlist.data.ingest.ingest import ingest
 from shortlist.system.entity import Entity, Number
@@ -79,7 +79,7 @@ def test_a_table_that_is_all_wrong_is_an_error(declare, tmp_path):
 
 
 def test_of_a_big_table_only_the_first_rows_are_read(declare, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "SAMPLE_ROWS", 50)
+    monkeypatch.setattr(check_module, "SAMPLE_ROWS", 50)
     (problem,) = check(declare(Table(MANY), value_range=(1, 4)), tmp_path)
     assert "10 of the first 50 rows (20.0%): value outside 1 to 4" in str(problem)
 
@@ -118,7 +118,7 @@ def test_the_catalogue_is_checked_too(declare, tmp_path):
 
 
 def test_days_written_as_numbers_are_noticed(declare, tmp_path):
-    days = MANY.with_columns(pl.Series("at", [20_200_101 + place % 28 for place in range(2000)]))
+    days = MANY.with_columns(pl.Series("at", [20_200_101 + index % 28 for index in range(2000)]))
     ((severity, text),) = found(declare(Table(days)), tmp_path)
     assert severity == "error"
     assert "write days as 2020-01-31" in text
@@ -143,8 +143,8 @@ def test_malformed_lines_are_counted_as_ingest_counts_them(declare, home, tmp_pa
     (tmp_path / "ratings.csv").write_text("\n".join(["user,item,rating,at", *lines]) + "\n")
     system = declare("ratings.csv")
     reasons = ingest(system, home, tmp_path).reasons
-    said = [problem.message for problem in check(system, tmp_path) if "rows (" in problem.message]
-    assert sorted(said) == sorted(
+    messages = [problem.message for problem in check(system, tmp_path) if "rows (" in problem.message]
+    assert sorted(messages) == sorted(
         f"{count} of {len(lines)} rows ({count / len(lines):.1%}): {reason}"
         for reason, count in reasons.items()
     )

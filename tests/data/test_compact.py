@@ -56,8 +56,8 @@ else:
 
 
 def event(n, *, user=None, day=0):
-    said = {"device": "tv"} if n % 2 else None
-    return AcceptedEvent(f"e{n}", "view", user or f"u{n % 3}", f"i{n}", day * DAY + n, float(n), said)
+    context = {"device": "tv"} if n % 2 else None
+    return AcceptedEvent(f"e{n}", "view", user or f"u{n % 3}", f"i{n}", day * DAY + n, float(n), context)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def home(tmp_path):
     home = Home.open(tmp_path / "home")
     columns = {name: kind for name, kind in EVENT_FRAME.items() if name not in (CONTEXT, AVAILABLE_AT)}
     rows = pl.DataFrame([event(100)[:-1], event(101)[:-1]], schema=columns, orient="row")
-    with log.only_writer(home) as aside, log.Writer(home, aside) as writer:
+    with log.only_writer(home) as staging, log.Writer(home, staging) as writer:
         writer.write(rows)
         writer.commit()
     store = SqliteStore(home.state)
@@ -78,7 +78,7 @@ def home(tmp_path):
 
 
 def everything(home):
-    """The whole log and the number it goes up to, and what the store says to every id sent again."""
+    """The whole log and the number it goes up to, and what the store answers to every id sent again."""
     store = open_store(home)
     found, upto = whole_log(home, store)
     rows = found.collect()
@@ -151,7 +151,7 @@ def test_a_crash_while_a_user_is_forgotten_is_finished_by_the_next(home, tmp_pat
     for copy in steps(home, tmp_path, user="u1"):
         pending = (copy.path / "forgetting.json").exists()
         rows, _ = everything(copy)
-        assert rows.filter(pl.col(USER) != "u1").sort(EVENT_ID).equals(others), "nobody else is touched"
+        assert rows.filter(pl.col(USER) != "u1").sort(EVENT_ID).equals(others), "no other user is touched"
         store = open_store(copy)
         compact(copy, store, lambda: 12)
         store.close()
@@ -246,7 +246,7 @@ def test_a_full_disk_stops_compaction_and_harms_nothing(home, monkeypatch):
         patch.setattr(log, "write_part", full)
         with pytest.raises(StoreError, match="the disk is full: make room; nothing that was acknowledged"):
             compact(home, store, lambda: 12)
-    assert len(list(store.scan())) == 1, "the store has let go of nothing"
+    assert len(list(store.scan())) == 1, "the store has dropped nothing"
     compact(home, store, lambda: 12)
     store.close()
     after, its_upto = everything(home)

@@ -62,7 +62,7 @@ def test_without_contexts_the_log_and_the_histories_have_none(declare, home, tmp
 
 
 def test_a_log_from_before_contexts_is_read(declare, home, tmp_path):
-    """Events whose parts have no such column said nothing."""
+    """Events whose parts have no such column have no context."""
     (tmp_path / "ratings.csv").write_text(ROWS)
     ingest(declare("ratings.csv"), home, tmp_path)
     later = declare("ratings.csv", context={"device": "kind"})

@@ -104,11 +104,11 @@ def test_mixed_types_of_one_column_are_read_each_for_itself(write, declare, home
         "2009/12/14 02:52:24.000",
         " 1260759144 ",
     ]
-    write("ratings.csv", "".join(f"u{place},{place}.0,4,{at}\n" for place, at in enumerate(times)))
+    write("ratings.csv", "".join(f"u{row},{row}.0,4,{at}\n" for row, at in enumerate(times)))
     assert ingest(declare("ratings.csv"), home, tmp_path).quarantined == 0
     rows = scan(home).collect()
     assert rows["at"].unique().to_list() == [1_260_759_144_000_000]
-    assert rows["item"].to_list() == [str(place) for place in range(len(times))]
+    assert rows["item"].to_list() == [str(row) for row in range(len(times))]
 
 
 def test_a_missing_rating_is_kept_without_a_value(write, declare, home, tmp_path):

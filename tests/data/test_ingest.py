@@ -314,7 +314,7 @@ def test_kinds_follow_the_column_where_none_is_declared(declare, home, tmp_path)
             "list": [[1, 2]] * count,
             "bars": ["a|b", "c"] * (count // 2),
             "brand": ["acme", "other"] * (count // 2),
-            "name": [f"thing {place}" for place in range(count)],
+            "name": [f"item {row}" for row in range(count)],
             "story": ["once upon a time there was"] * count,
             "flag": [True, False] * (count // 2),
         }

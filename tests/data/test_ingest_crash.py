@@ -12,7 +12,7 @@ import pytest
 
 from shortlist.base import files
 from shortlist.data import quarantine
-from shortlist.data.ingest import ingest as room
+from shortlist.data.ingest import ingest as ingest_module
 from shortlist.data.ingest.ingest import ingest
 from shortlist.data.log import log
 from shortlist.data.log.log import scan
@@ -85,8 +85,8 @@ STEPS = {
     "a day is moved in": (log, "sync"),
     "the quarantine is replaced": (quarantine.os, "replace"),
     "the ledger is written": (files.os, "replace"),
-    "rows are checked": (room.EventRows, "split"),
-    "rows are recognised": (room.LoggedRows, "contains"),
+    "rows are checked": (ingest_module.EventRows, "split"),
+    "rows are recognised": (ingest_module.LoggedRows, "contains"),
 }
 
 
@@ -94,8 +94,8 @@ STEPS = {
 @pytest.mark.parametrize("step", STEPS)
 def test_a_failure_at_any_step(step, after, whole, declare, home, tmp_path, monkeypatch):
     monkeypatch.setattr(inputs, "FAST_BATCH_ROWS", 100)
-    place, name = STEPS[step]
-    real, calls = getattr(place, name), iter(range(10_000))
+    owner, name = STEPS[step]
+    real, calls = getattr(owner, name), iter(range(10_000))
 
     def failing(*arguments, **named):
         if next(calls) == after:
@@ -103,7 +103,7 @@ def test_a_failure_at_any_step(step, after, whole, declare, home, tmp_path, monk
         return real(*arguments, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(place, name, failing)
+        patched.setattr(owner, name, failing)
         try:
             ingest(declare("ratings.csv"), home, tmp_path)
             crashed = False

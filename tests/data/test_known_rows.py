@@ -21,7 +21,7 @@ def test_each_row_is_new_once(batches):
         rows = [number + 100 * at for number, at in batch]  # rows at different times are different rows
         times = [at for _, at in batch]
         new = known.add(np.array(rows, np.uint64), min(times), max(times)).tolist()
-        assert new == [row not in before and row not in rows[:place] for place, row in enumerate(rows)]
+        assert new == [row not in before and row not in rows[:index] for index, row in enumerate(rows)]
         before |= set(rows)
 
 

@@ -102,13 +102,15 @@ def test_broken_pictures_are_quarantined_and_items_stay(shop, home, tmp_path, ca
     report = ingest(shop(table), home, tmp_path)
     assert (report.items, kept(home)) == (4, [[HASHES[0]], [], [], [HASHES[0]]])
     assert report.pictures[0].quarantined == {"truncated": 1, "not a picture": 1, "missing": 1}
-    aside = pl.read_parquet(home.quarantine / "pictures.parquet")
-    assert aside.select("file", "row", "reason", "item", "attribute").rows() == [
+    quarantined = pl.read_parquet(home.quarantine / "pictures.parquet")
+    assert quarantined.select("file", "row", "reason", "item", "attribute").rows() == [
         ("shop/items.parquet", 1, "truncated", "a", "photo"),
         ("shop/items.parquet", 2, "not a picture", "b", "photo"),
         ("shop/items.parquet", 3, "missing", "c", "photo"),
     ]
-    assert aside["source"].to_list() == [str(photos / name) for name in ("cut.jpg", "notes.jpg", "none.jpg")]
+    assert quarantined["source"].to_list() == [
+        str(photos / name) for name in ("cut.jpg", "notes.jpg", "none.jpg")
+    ]
     assert "pictures: photo: 1 new, 0 unchanged, 3 quarantined (1 " in str(report)
     from rich.console import Console
 

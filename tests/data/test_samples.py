@@ -88,7 +88,7 @@ def test_the_real_set_reads_well(real: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "title"),
     [
         ("Toy Story", "Toy Story"),
         ("Fish Called Wanda, A", "A Fish Called Wanda"),
@@ -105,8 +105,8 @@ def test_the_real_set_reads_well(real: Path) -> None:
         ("unkonwn", "unknown"),
     ],
 )
-def test_titles(given: str, said: str) -> None:
-    assert samples._title(given) == said
+def test_titles(given: str, title: str) -> None:
+    assert samples._title(given) == title
 
 
 def test_without_a_network_it_says_what_to_do(alone: Path) -> None:

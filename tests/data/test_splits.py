@@ -49,7 +49,7 @@ def test_by_share_cuts_each_row_at_its_share(at, share):
     split = by_share(given_rows, share)
     assert is_partition(given_rows, split)
     for row, train in zip(at, rows(split.train), strict=True):
-        early = sum((place + 1) / len(row) <= share for place in range(len(row)))
+        early = sum((index + 1) / len(row) <= share for index in range(len(row)))
         assert len(train) == (sum(moment < row[early] for moment in row) if early < len(row) else early)
     tested = split.test.lengths > 0
     assert split.at[tested].tolist() == [row[0][1] for row in rows(split.test) if row]
@@ -62,9 +62,9 @@ def test_training_has_no_event_that_was_unavailable_at_its_query(at, share, data
     given_rows = replace(given_rows, available_at=given_rows.at + np.array(late, np.int64))
     for cut in (lambda log: by_moment(log, 25), lambda log: by_share(log, share)):
         split, whole = cut(given_rows), cut(histories(at))
-        asked = np.repeat(split.at, split.train.lengths)
-        assert (split.train.at < asked).all()
-        assert (split.train.available_at <= asked).all()
+        query_at = np.repeat(split.at, split.train.lengths)
+        assert (split.train.at < query_at).all()
+        assert (split.train.available_at <= query_at).all()
         assert rows(split.test) == rows(whole.test)
         known = {
             item: int(moment) for item, moment in zip(given_rows.items, given_rows.available_at, strict=True)
@@ -102,7 +102,7 @@ def test_a_log_that_was_available_too_late_is_an_error():
 
 
 @pytest.mark.parametrize("cut", [by_share, by_time, lambda each: by_moment(each, 3)])
-def test_nobody_did_anything(cut):
+def test_no_events(cut):
     split = cut(Histories.empty(3))
     assert len(split.train) == len(split.test) == len(split.at) == 3
     assert not len(split.train.items)

@@ -126,7 +126,7 @@ def samples() -> list[SampleUser]:
                 "Amadeus (1984)",
             ),
             (
-                SampleItem("Sense and Sensibility (1995)", "people who liked Emma liked this", True),
+                SampleItem("Sense and Sensibility (1995)", "users who liked Emma liked this", True),
                 SampleItem("Secrets & Lies (1996)", "similar to Kolya"),
                 SampleItem("Cinema Paradiso (1988)", "popular in the last 30 days", True),
                 SampleItem("<script>alert('hello')</script>", "a title that would like to be a program"),

@@ -60,7 +60,7 @@ def test_rows_without_positives_have_no_figure_and_rows_without_list_have_zero()
         assert each[2] > 0
 
 
-def test_nothing_found_and_nobody_to_find_for() -> None:
+def test_no_hits_and_no_queries() -> None:
     assert measure(lists_of([[], []]), ragged([[1], []]), ["ndcg@10"])["ndcg@10"].tolist()[0] == 0
     assert len(measure(lists_of([]), ragged([]), ["ndcg@10"])["ndcg@10"]) == 0
 
@@ -111,10 +111,10 @@ def test_a_perfect_list_is_perfect(wanted: list[int], k: int) -> None:
 
 
 @given(st.permutations(range(12)), st.integers(0, 10), st.sampled_from(sorted(METRICS)), st.integers(1, 12))
-def test_a_hit_that_moves_up_never_does_harm(order: list[int], place: int, word: str, k: int) -> None:
-    wanted = [item for item in range(12) if item % 3 == 0 or item == order[place + 1]]
+def test_a_hit_that_moves_up_never_does_harm(order: list[int], rank: int, word: str, k: int) -> None:
+    wanted = [item for item in range(12) if item % 3 == 0 or item == order[rank + 1]]
     swapped = order.copy()
-    swapped[place], swapped[place + 1] = order[place + 1], order[place]
+    swapped[rank], swapped[rank + 1] = order[rank + 1], order[rank]
     assert one(swapped, wanted, f"{word}@{k}") >= one(order, wanted, f"{word}@{k}") - 1e-12
 
 

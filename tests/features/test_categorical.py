@@ -59,8 +59,8 @@ def read(features, users, items):
     rows = np.arange(len(items))
     log = replace(Histories.empty(len(rows)), users=np.array(users, object) if users else None)
     scores = np.zeros((len(rows), 1), np.float32)
-    asked = Candidates(rows, np.array(items, np.int32), scores, scores > 0)
-    return features(Queries(log, np.full(len(rows), 9)), asked)
+    candidates = Candidates(rows, np.array(items, np.int32), scores, scores > 0)
+    return features(Queries(log, np.full(len(rows), 9)), candidates)
 
 
 def words(column):
@@ -99,8 +99,8 @@ def test_new_items_have_codes(read_before):
         assert len(read(features, None, [0]).categorical) == 3
     new = pl.DataFrame({"item": ["f", "g"], "brand": ["p", "unheard"]})
     items = ITEMS.extended(pl.concat([ITEMS.table[:0], new], how="diagonal"))
-    grown = features.with_new_items(items)
-    found = read(grown, ["ann"] * 7, range(7)).categorical
+    extended = features.with_new_items(items)
+    found = read(extended, ["ann"] * 7, range(7)).categorical
     assert words(found["item_brand"]) == ["p", "q", "q", None, "q", "p", None]
     assert words(found["item_author"])[5:] == [None, None]
     assert words(found["user_country"]) == ["DE"] * 7
@@ -114,11 +114,11 @@ def test_a_vocabulary_is_bounded_to_the_most_frequent(monkeypatch):
     assert found.codes.tolist() == [-1, 0, 0, -1, 0]
 
 
-def test_what_nobody_reads_costs_nothing(monkeypatch):
+def test_what_is_not_read_is_not_computed(monkeypatch):
     features = fitted()
 
     def computed(*_args):
-        raise AssertionError("computed, though nobody reads it")
+        raise AssertionError("computed, though it is never read")
 
     with monkeypatch.context() as patch:
         patch.setattr(Vocabulary, "codes", computed)

@@ -89,8 +89,8 @@ def test_what_carries_the_same_moment_or_a_later_one_cannot_be_seen(stream, t):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 200), max_size=150), st.data())
 def test_a_wavelet_counts_what_is_below(values, data):
-    place = st.integers(0, len(values))
-    spans = data.draw(st.lists(st.tuples(place, place, st.integers(0, 300)), max_size=20))
+    position = st.integers(0, len(values))
+    spans = data.draw(st.lists(st.tuples(position, position, st.integers(0, 300)), max_size=20))
     low, high, bound = np.array([(min(a, b), max(a, b), x) for a, b, x in spans], np.int64).reshape(-1, 3).T
     found = Wavelet(np.array(values, np.int64)).below(low, high, bound)
     wanted = [sum(v < x for v in values[a:b]) for a, b, x in zip(low, high, bound, strict=True)]

@@ -63,14 +63,14 @@ def repo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("feast")
     (folder / "feature_store.yaml").write_text(CONFIG)
     stats = pl.DataFrame(ITEM_STATS, ["sku", "day", "known", "ctr", "sold"], orient="row")
-    people = pl.DataFrame(USER_STATS, ["who", "day", "age", "member"], orient="row")
-    for name, table in (("items", stats), ("users", people)):
+    users = pl.DataFrame(USER_STATS, ["who", "day", "age", "member"], orient="row")
+    for name, table in (("items", stats), ("users", users)):
         moments = [
             (pl.lit(START) + pl.duration(days=c)).alias(c) for c in ("day", "known") if c in table.columns
         ]
         table.with_columns(*moments).write_parquet(folder / f"{name}.parquet")
     sku = Entity(name="product", join_keys=["sku"], value_type=ValueType.INT64)
-    who = Entity(name="person", join_keys=["who"], value_type=ValueType.STRING)
+    who = Entity(name="user", join_keys=["who"], value_type=ValueType.STRING)
 
     def source(name, created=None):
         return FileSource(path=f"{name}.parquet", timestamp_field="day", created_timestamp_column=created)
@@ -174,12 +174,14 @@ def test_without_a_user_there_are_no_values_of_users(features):
 
 
 def test_one_question_for_all_candidates(features, monkeypatch):
-    asked = []
+    requests = []
     store = open_view(features.facts.definitions[0]).store
     honest = store.get_online_features
-    monkeypatch.setattr(store, "get_online_features", lambda f, rows: asked.append(rows) or honest(f, rows))
+    monkeypatch.setattr(
+        store, "get_online_features", lambda f, rows: requests.append(rows) or honest(f, rows)
+    )
     table(features, [6, 6], ["ann", "ann"])
-    assert asked == [{"sku": [7, 8, 9]}]  # another store object reads the view of users
+    assert requests == [{"sku": [7, 8, 9]}]  # another store object reads the view of users
 
 
 def test_facts_are_saved_and_loaded(features, tmp_path):
@@ -201,8 +203,8 @@ def test_a_store_that_cannot_answer_is_left_out_and_told(repo, tmp_path):
     found = table(fitted, [6], ["ann"], degraded)
     assert np.isnan(found["item_stats_ctr"]).all()
     assert same(found["user_stats_age"], [[31] * 4])
-    (told,) = degraded
-    assert told.startswith("features item_stats_sold, item_stats_ctr: Feast cannot answer for 'item_stats'")
+    (reason,) = degraded
+    assert reason.startswith("features item_stats_sold, item_stats_ctr: Feast cannot answer for 'item_stats'")
     with pytest.raises(UnavailableError, match="no such table"):
         table(fitted, [6], ["ann"])
     (tmp_path / "gone" / "items.parquet").unlink()
@@ -219,7 +221,7 @@ def test_a_repository_that_went_away_is_left_out_too(features, repo, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("view", "told"),
+    ("view", "message"),
     [
         (FeastView("item_stat", features=["ctr"]), "did you mean 'item_stats'"),
         (FeastView("item_stats", features=["ctrr"]), "no feature 'ctrr': did you mean 'ctr'"),
@@ -227,8 +229,8 @@ def test_a_repository_that_went_away_is_left_out_too(features, repo, tmp_path):
         (FeastView("titles", features=["ctr"]), "is no number but STRING"),
     ],
 )
-def test_what_feast_does_not_have_is_told(view, told, repo):
-    with pytest.raises(DeclarationError, match=told):
+def test_what_feast_does_not_have_is_refused(view, message, repo):
+    with pytest.raises(DeclarationError, match=message):
         Features.fit(below(replace(system, features=[view]), repo), TrainingData(Histories.empty(1), ITEMS))
 
 

@@ -83,7 +83,7 @@ def run_feast(folder, *words):
 
 @pytest.fixture(scope="module")
 def applied(written):
-    """The repository after the commands that the command line tells."""
+    """The repository after the commands that the command line prints."""
     pytest.importorskip("feast", reason="Feast has an environment of its own: run `make test-feast`")
     folder, exported = written
     day = exported.at.astype("datetime64[D]")
@@ -105,11 +105,11 @@ def test_feast_gives_the_values_that_are_served(applied, written, features, hist
         ),
         TrainingData(histories, toy_items()),
     )
-    count, people = len(toy_items()), len(histories)
-    rows = np.repeat(np.arange(people), count)
+    count, users = len(toy_items()), len(histories)
+    rows = np.repeat(np.arange(users), count)
     scores = np.zeros((len(rows), 1), np.float32)
-    candidates = Candidates(rows, np.tile(np.arange(count, dtype=np.int32), people), scores, scores > 0)
-    queries = Queries(histories, np.full(people, histories.end))
+    candidates = Candidates(rows, np.tile(np.arange(count, dtype=np.int32), users), scores, scores > 0)
+    queries = Queries(histories, np.full(users, histories.end))
     served = dict(zip(features.names, features(queries, candidates).numeric.T, strict=True))
     spelled = {name.replace("=", "_").replace(" ", "_"): column for name, column in served.items()}
     for reader in (again, again.as_of(histories)):

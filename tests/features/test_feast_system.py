@@ -65,8 +65,8 @@ def shop(tmp_path_factory):
         yield project
 
 
-def feature_repo(folder, items, people):
-    """An item's ctr is a hundredth of its place; a user's kind is that of the items they like.
+def feature_repo(folder, items, users):
+    """An item's ctr is a hundredth of its position; a user's kind is that of the items they like.
 
     The first of each has another value since the middle of the log.
     """
@@ -80,7 +80,7 @@ def feature_repo(folder, items, people):
     )
     stats = {
         "item": pl.DataFrame({"item": items, "ctr": np.arange(len(items)) / 100}),
-        "user": pl.DataFrame({"user": [f"u{row}" for row in range(people)], "kind": np.arange(people) % 2}),
+        "user": pl.DataFrame({"user": [f"u{row}" for row in range(users)], "kind": np.arange(users) % 2}),
     }
     store = FeatureStore(str(folder))
     for name, column, kind in (("item", "ctr", Float32), ("user", "kind", Int64)):
@@ -104,8 +104,8 @@ def test_check_reads_the_repository(shop, tmp_path):
     assert not [problem for problem in verbs.check(shop) if problem.severity == "error"]
     other = shop.root / "other.py"
     other.write_text(SHOP.replace('["kind"]', '["kinds"]'))
-    told = [str(problem) for problem in verbs.check(open_project(other)) if problem.severity == "error"]
-    assert told == ["features: feature view 'user_stats' has no feature 'kinds': did you mean 'kind'?"]
+    errors = [str(problem) for problem in verbs.check(open_project(other)) if problem.severity == "error"]
+    assert errors == ["features: feature view 'user_stats' has no feature 'kinds': did you mean 'kind'?"]
 
 
 def test_the_table_of_features_has_the_columns(shop):

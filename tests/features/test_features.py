@@ -54,7 +54,7 @@ def candidates(rows, items):
 
 def table(features, queries, rows, items):
     values = features(queries, candidates(rows, items)).numeric
-    return {name: values[:, place] for place, name in enumerate(features.names)}
+    return {name: values[:, column] for column, name in enumerate(features.names)}
 
 
 def test_the_automatic_set(features):
@@ -102,10 +102,10 @@ def test_now_equals_as_of_now(features):
     """What training reads at the end of the log is what serving reads there."""
     queries = replace(toy_queries(rows=8), at=np.full(8, toy_histories().at.max() + 1))
     rows = np.repeat(np.arange(8), 10)
-    asked = candidates(rows, np.random.default_rng(0).integers(0, ITEMS, 80))
+    pairs = candidates(rows, np.random.default_rng(0).integers(0, ITEMS, 80))
     past = Features.fit(system, DATA).as_of(toy_histories())
     now = Features.fit(system, DATA)
-    assert np.allclose(past(queries, asked).numeric, now(queries, asked).numeric, equal_nan=True)
+    assert np.allclose(past(queries, pairs).numeric, now(queries, pairs).numeric, equal_nan=True)
 
 
 def test_an_event_counts_at_once(features):
@@ -144,10 +144,10 @@ def test_what_happens_after_the_question_changes_nothing():
         np.where(later, 1, histories.value).astype(np.float32),
     )
     moments = np.full(len(histories), moment)
-    asked = candidates(np.repeat(np.arange(len(histories)), 3), np.tile([3, 17, 30], len(histories)))
+    pairs = candidates(np.repeat(np.arange(len(histories)), 3), np.tile([3, 17, 30], len(histories)))
     fitted = Features.fit(system, TrainingData(histories.before(moments), toy_items()))
     values = [
-        fitted.as_of(log)(Queries(log.before(moments), moments), asked).numeric
+        fitted.as_of(log)(Queries(log.before(moments), moments), pairs).numeric
         for log in (histories, changed)
     ]
     assert np.array_equal(values[0], values[1], equal_nan=True)
@@ -193,7 +193,7 @@ def test_own_definitions_extend_the_automatic_set():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: Count(views, by="cart"), "by starts with 'user' or 'item'"),
         (lambda: Count(views, by=("item", Band("price"))), "divided by a context, not by a band"),
@@ -208,8 +208,8 @@ def test_own_definitions_extend_the_automatic_set():
         ),
     ],
 )
-def test_strange_definitions_are_refused(make, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_invalid_definitions_are_refused(make, message):
+    with pytest.raises(DeclarationError, match=message):
         make()
 
 
@@ -217,9 +217,9 @@ def test_saves_and_loads(features, tmp_path):
     features.save(tmp_path)
     again = Features.load(tmp_path, toy_items(), NO_USERS, toy_histories())
     queries = toy_queries()
-    asked = candidates([0, 1, 2], [3, 30, 12])
+    pairs = candidates([0, 1, 2], [3, 30, 12])
     assert again.names == features.names
-    assert np.array_equal(again(queries, asked).numeric, features(queries, asked).numeric, equal_nan=True)
+    assert np.array_equal(again(queries, pairs).numeric, features(queries, pairs).numeric, equal_nan=True)
 
 
 def test_no_candidates(features):

@@ -111,10 +111,10 @@ def same(some, other):
 def test_old_items_keep_their_values_in_old_features_and_new_ones():
     features = fitted()
     before = values(features)
-    grown = features.with_new_items(extended(3))
-    assert grown.names == features.names
+    larger = features.with_new_items(extended(3))
+    assert larger.names == features.names
     assert same(values(features), before)
-    assert same(values(grown, 4), before)
+    assert same(values(larger, 4), before)
 
 
 def test_unseen_words_are_unknown_and_seen_ones_count():
@@ -146,29 +146,29 @@ def test_unseen_words_are_unknown_and_seen_ones_count():
 
 def test_events_on_new_items_count_from_then_on_for_all_who_share_the_readers():
     features = fitted()
-    grown = features.with_new_items(extended(2))
-    assert grown.live is features.live
-    grown.live.add(
+    larger = features.with_new_items(extended(2))
+    assert larger.live is features.live
+    larger.live.add(
         np.array([4, 0]),
         np.full(2, NOW - HOUR),
         np.zeros(2, np.int16),
         np.array([2.0, 2.0]),
         users=np.array([0, 1]),
     )
-    assert values(grown)["item_view_count"][0].tolist() == [2, 2, 1, 1, 1, 0]
-    assert values(grown)["item_view_distinct_7d"][0].tolist() == [1, 1, 1, 1, 1, 0]
-    assert values(grown)["item_hour_view_count"][0, 4] == 0
-    assert values(grown, at=NOW + 23 * HOUR)["item_hour_view_count"][0, 4] == 1
+    assert values(larger)["item_view_count"][0].tolist() == [2, 2, 1, 1, 1, 0]
+    assert values(larger)["item_view_distinct_7d"][0].tolist() == [1, 1, 1, 1, 1, 0]
+    assert values(larger)["item_hour_view_count"][0, 4] == 0
+    assert values(larger, at=NOW + 23 * HOUR)["item_hour_view_count"][0, 4] == 1
     assert values(features)["item_view_count"][0].tolist() == [2, 2, 1, 1], "both see what happens since"
 
 
 def test_the_history_of_a_user_may_hold_new_items():
-    grown = fitted().with_new_items(extended(3))
+    larger = fitted().with_new_items(extended(3))
     history = Histories.from_lists([[4, 5, 6]], [[NOW - 3, NOW - 2, NOW - 1]], [[1, 2, 3]])
     rows, scores = np.zeros(7, np.int64), np.zeros((7, 1), np.float32)
     everything = Candidates(rows, np.arange(7, dtype=np.int32), scores, scores > 0)
-    table = grown(Queries(history, np.array([NOW])), everything).numeric
-    found = dict(zip(grown.names, table.T, strict=True))
+    table = larger(Queries(history, np.array([NOW])), everything).numeric
+    found = dict(zip(larger.names, table.T, strict=True))
     assert found["user_item_view_count"].tolist() == [0, 0, 0, 0, 1, 1, 1]
     assert found["user_genres_view_share"][0] == pytest.approx(1 / 3)
     assert found["user_view_popularity"][0] == 0, "training had no event on any of them"
@@ -216,33 +216,33 @@ def test_requests_go_on_while_the_catalogue_grows():
     features = fitted()
     before, wrong, done = values(features), [], []
 
-    def ask():
+    def read_values():
         while not done:
             if not same(values(features), before):
                 wrong.append("a value changed")
 
-    threads = [Thread(target=ask) for _ in range(3)]
+    threads = [Thread(target=read_values) for _ in range(3)]
     for thread in threads:
         thread.start()
-    grown = features
+    larger = features
     try:
         for count in range(1, 60):
             rows = pl.concat([NEW[:1].with_columns(item=pl.lit(f"n{n}")) for n in range(count)])
-            grown = grown.with_new_items(Items(pl.concat([TABLE, rows])))
-            grown.live.add(
+            larger = larger.with_new_items(Items(pl.concat([TABLE, rows])))
+            larger.live.add(
                 np.array([3 + count]),
                 np.array([NOW - 1]),
                 np.zeros(1, np.int16),
                 np.ones(1),
                 users=np.zeros(1, int),
             )
-            values(grown)
+            values(larger)
     finally:
         done.append(True)
         for thread in threads:
             thread.join()
     assert not wrong
-    assert values(grown)["item_view_count"][0].tolist() == [1, 2, 1, 1, *[1] * 59]
+    assert values(larger)["item_view_count"][0].tolist() == [1, 2, 1, 1, *[1] * 59]
 
 
 steps = st.lists(
@@ -263,27 +263,27 @@ steps = st.lists(
 def test_growing_in_any_steps_equals_growing_at_once_and_the_reader_of_the_past(taken):
     """Events in between: the live readers of a catalogue that grew are those of one that was always so long."""
     at_once = fitted().with_new_items(extended(3))
-    grown, happened = fitted(), []
+    larger, happened = fitted(), []
     for what, step in taken:
-        if what == "grow" and step > len(grown.items) - 4:
-            grown = grown.with_new_items(extended(step))
-        elif what == "event" and step[0] < len(grown.items):
+        if what == "grow" and step > len(larger.items) - 4:
+            larger = larger.with_new_items(extended(step))
+        elif what == "event" and step[0] < len(larger.items):
             item, before, user = step
             happened.append((item, NOW - 1 - before, user))
             event = (np.array([item]), np.array([NOW - 1 - before]), np.zeros(1, np.int16), np.array([3.0]))
-            for each in (grown, at_once):
+            for each in (larger, at_once):
                 each.live.add(*event, users=np.array([user]))
         elif what == "read":
-            values(grown)
-    grown = grown.with_new_items(extended(3))
-    now = values(grown)
+            values(larger)
+    larger = larger.with_new_items(extended(3))
+    now = values(larger)
     assert same(now, values(at_once))
     rows = [
         sorted([*before, *((at, item, 3.0) for item, at, user in happened if user == row)])
         for row, before in enumerate([[*zip(*each, strict=True)] for each in OWN_EVENTS])
     ]
     log = Histories.from_lists(*([[event[n] for event in row] for row in rows] for n in (1, 0, 2)))
-    past = values(grown.as_of(log))
+    past = values(larger.as_of(log))
     for name in now:
         assert np.allclose(past[name], now[name], rtol=1e-6, equal_nan=True), name
 

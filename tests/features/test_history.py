@@ -1,4 +1,4 @@
-"""What a user's history says of a candidate: known values by hand."""
+"""Features of a history and a candidate, against values computed by hand."""
 
 import numpy as np
 import polars as pl

@@ -52,9 +52,11 @@ def inputs(readers):
     return BlockInputs(items, NO_USERS, CODES, NO_CONTEXTS, LEARNED, readers)
 
 
-def asked(t):
-    nobody = np.zeros((ITEMS, 0), np.float32)
-    everything = Candidates(np.zeros(ITEMS, np.int64), np.arange(ITEMS, dtype=np.int32), nobody, nobody > 0)
+def queries_and_items(t):
+    no_sources = np.zeros((ITEMS, 0), np.float32)
+    everything = Candidates(
+        np.zeros(ITEMS, np.int64), np.arange(ITEMS, dtype=np.int32), no_sources, no_sources > 0
+    )
     return Queries(Histories.empty(1), np.array([t])), everything
 
 
@@ -81,5 +83,5 @@ def test_the_matrix_equals_the_reader_of_past_moments(stream, moments):
         new = slice(taken, upto)
         live.add(log.items[new], log.at[new], log.event[new], log.value[new])
         taken = upto
-        then, now = past.columns(*asked(t)), materialized.columns(*asked(t))
+        then, now = past.columns(*queries_and_items(t)), materialized.columns(*queries_and_items(t))
         assert np.allclose(then, now, rtol=1e-6, atol=1e-6, equal_nan=True), (t, then, now)

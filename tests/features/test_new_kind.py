@@ -190,16 +190,16 @@ def test_they_are_among_the_columns_that_are_shown(pipeline, histories):
 def test_they_grow_with_the_catalogue(pipeline, histories):
     new = pl.DataFrame({"item": ["new"], "price": [20.5]})
     items = pipeline.items.extended(pl.concat([pipeline.items.table[:0], new], how="diagonal"))
-    grown = pipeline.features.with_new_items(items)
-    values = own_columns(grown, histories, np.array([ITEMS]))
+    extended = pipeline.features.with_new_items(items)
+    values = own_columns(extended, histories, np.array([ITEMS]))
     prices = toy_items().table["price"].drop_nulls()
     assert values[0, 0] == pytest.approx((prices > 20.5).sum() / len(prices))
 
 
 def test_their_problems_are_named():
-    strange = replace(SYSTEM, features=[Cheapness("prise")])
+    invalid = replace(SYSTEM, features=[Cheapness("prise")])
     with pytest.raises(DeclarationError, match="did you mean 'price'"):
-        fit(strange, toy_items(), toy_histories())
+        fit(invalid, toy_items(), toy_histories())
     with pytest.raises(DeclarationError, match="'user_like_margin' is used 2 times"):
         replace(SYSTEM, features=[Margin(likes, against=skips)] * 2)
     with pytest.raises(DeclarationError, match="reads event 'share', which is not in events"):
@@ -207,17 +207,17 @@ def test_their_problems_are_named():
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [
         ("nowhere:Margin", "cannot be imported here"),
         ("shortlist.base.items:Items", "as a FeatureKind, which it is not"),
     ],
 )
-def test_a_kind_that_is_not_here_is_refused(folder, tmp_path, path, told):
+def test_a_kind_that_is_not_here_is_refused(folder, tmp_path, path, message):
     data = read_json(folder / "features" / "features.json")
     data["definitions"] = [{"class": path, "parameters": {}}]
     write_json(tmp_path / "features.json", data)
-    with pytest.raises(ReleaseError, match=told):
+    with pytest.raises(ReleaseError, match=message):
         Features.load(tmp_path, toy_items(), load(folder).pipeline.features.users, toy_histories())
 
 

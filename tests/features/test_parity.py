@@ -2,14 +2,14 @@
 
 A stream of actions goes through the real parts: a SQLite store that accepts events (ties, late ones, out of
 order, sent twice), a clock that passes and steps back, compactions, releases that are learned, saved and loaded,
-and restarts that know nothing but what is on disk. Whenever a request comes, the row that the server computes
+and restarts that have nothing but what is on disk. Whenever a request comes, the row that the server computes
 *now* must be the one that training computes from the log *as of* that moment: from the log as it is then, and
-once more from the log at the end, with all that came later or was not known yet. New items arrive meanwhile: the
+once more from the log at the end, with all that came later or was not available yet. New items arrive meanwhile: the
 features grow in place, and those that were in use before must still be right.
 
 A new kind of feature takes part when an instance stands in FEATURES; the first test fails until it does. What it
 reads must be there: a new attribute in ITEMS or USERS, a new column of events in ``happened``, a new word of requests
-in ``asked``. A kind that cannot take part stands in ELSEWHERE with the file of its own proof.
+in ``requests``. A kind that cannot take part stands in ELSEWHERE with the file of its own proof.
 """
 
 from __future__ import annotations
@@ -165,14 +165,14 @@ happened = st.tuples(
     st.sampled_from([None, 1.0, 2.5, -4.0]),
     st.sampled_from(DEVICES),
 )
-asked = st.tuples(st.sampled_from([*USERS, "nobody"]), st.sampled_from(DEVICES))
+requests = st.tuples(st.sampled_from([*USERS, "unknown"]), st.sampled_from(DEVICES))
 actions = st.lists(
     st.one_of(
         st.tuples(st.just("accept"), st.lists(happened, min_size=1, max_size=6)),
         st.tuples(st.just("accept"), st.lists(happened, min_size=1, max_size=6)),
         st.tuples(st.just("pass"), st.sampled_from([1, SECOND, HOUR, DAY, 9 * DAY, -HOUR, -2 * DAY])),
-        st.tuples(st.just("ask"), asked),
-        st.tuples(st.just("ask"), asked),
+        st.tuples(st.just("request"), requests),
+        st.tuples(st.just("request"), requests),
         st.sampled_from([("restart", None), ("learn", None), ("compact", None)]),
         st.tuples(st.just("add_item"), st.sampled_from(sorted(NEW_ITEMS))),
     ),
@@ -242,7 +242,7 @@ class World:
 
     def learn(self) -> None:
         data, watermark = self.data()
-        # training leaves out events on items that nobody has added; those of a later release than they are not counted
+        # training leaves out events on items that are not added yet; those of a later release than they are not counted
         log = whole_log(self.home, self.store)[0]
         if not set(log.select(ITEM).collect().to_series()) <= set(data.items.keys):
             return
@@ -268,7 +268,7 @@ class World:
     def compact(self) -> None:
         compact(self.home, self.store, lambda: self.service.state.view.release.watermark)
 
-    def ask(self, user: str, device: str | None) -> None:
+    def request(self, user: str, device: str | None) -> None:
         """The server's own way to a row of features; compared with the log as it is at this moment."""
         service = self.service
         service.update()
@@ -293,7 +293,7 @@ class World:
         mine = [row for row, key in enumerate(data.users.keys[: len(log)]) if key == user]
         history = replace(log.take(mine) if mine else Histories.empty(1), users=np.array([user]))
         at = np.array([t])
-        queries = said(Queries(history.before(at), at), features, device)
+        queries = with_context(Queries(history.before(at), at), features, device)
         past = features.as_of(log)(queries, everything(features)).numeric
         same = np.isclose(past, now, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
         wrong = [
@@ -304,7 +304,7 @@ class World:
         assert not wrong, "\n".join(wrong)
 
 
-def said(queries: Queries, features: Features, device: str | None) -> Queries:
+def with_context(queries: Queries, features: Features, device: str | None) -> Queries:
     """The same queries in the context ``device``."""
     return replace(queries, context=features.facts.contexts.encode_request(device and {"device": device}))
 
@@ -318,7 +318,7 @@ def everything(features: Features) -> Candidates:
 def recoded(log: Histories, of: Contexts, to: Contexts) -> Histories:
     """A log with the words of its contexts as an older release numbers them."""
     words = [*of.vocabularies["device"], None]
-    known = {word: place for place, word in enumerate(to.vocabularies["device"])}
+    known = {word: code for code, word in enumerate(to.vocabularies["device"])}
     return replace(log, context=np.array([known.get(word, -1) for word in words], np.int16)[log.context])
 
 
@@ -336,13 +336,13 @@ def test_what_is_served_is_what_training_reads(stream):
             mock.patch("shortlist.service.online_state.now", now),
         ):
             world = World(Path(folder))
-            for action, given_ in [*stream, ("ask", ("u", None)), ("ask", ("v", "phone"))]:
+            for action, given_ in [*stream, ("request", ("u", None)), ("request", ("v", "phone"))]:
                 if action == "accept":
                     world.accept(given_)
                 elif action == "pass":
                     world.clock += given_
-                elif action == "ask":
-                    world.ask(*given_)
+                elif action == "request":
+                    world.request(*given_)
                 elif action == "add_item":
                     world.add_item(given_)
                 else:

@@ -58,7 +58,7 @@ def as_of(stream):
 
 
 def live_at(stream, t, batches, now_before=()):
-    """A live reader that was told of everything known by t, in the order in which it became known."""
+    """A live reader with every event available by t, in the order of availability."""
     reader = Live(KEYS, reduce(or_, (each.statistics for each in FEATURES)))
     keys, at, amounts, known = columns(stream)
     order = np.argsort(known, kind="stable")
@@ -94,9 +94,9 @@ def test_as_of_equals_counting_by_hand(stream, questions):
         for window in (Window(), Window(DAY), Window(7 * DAY)):
             since = (t // window.tile - TILES) * window.tile if window.length else -1
             inside = [amount for at, amount in seen if at >= since]
-            asked = (np.array([key]), np.array([t]), window)
-            assert reader.counts(*asked)[0] == len(inside)
-            valued, total = reader.sums(*asked)
+            query = (np.array([key]), np.array([t]), window)
+            assert reader.counts(*query)[0] == len(inside)
+            valued, total = reader.sums(*query)
             assert valued[0] == sum(not np.isnan(amount) for amount in inside)
             assert total[0] == pytest.approx(np.nansum(inside))
         newest = reader.newest(np.array([key]), np.array([t]))[0][0]

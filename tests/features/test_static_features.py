@@ -1,4 +1,4 @@
-"""What needs no events: the catalogue as it is, and what the request says of itself."""
+"""What needs no events: the catalogue as it is, and the context of the request."""
 
 from dataclasses import replace
 
@@ -66,9 +66,9 @@ def read(definition, items=(0, 1, 2, 3), at=5 * DAY, context=None):
     """Columns by name for one query over some items."""
     features = Features.fit(system(definition), DATA)
     scores = np.zeros((len(items), 1), np.float32)
-    asked = Candidates(np.zeros(len(items), np.int64), np.array(items, np.int32), scores, scores > 0)
-    said = None if context is None else CONTEXTS.codes([context])
-    values = features(Queries(NOTHING, np.array([at]), said), asked).numeric
+    candidates = Candidates(np.zeros(len(items), np.int64), np.array(items, np.int32), scores, scores > 0)
+    codes = None if context is None else CONTEXTS.codes([context])
+    values = features(Queries(NOTHING, np.array([at]), codes), candidates).numeric
     return {
         name: [None if np.isnan(x) else x for x in column.tolist()]
         for name, column in zip(features.names[1:], values.T[1:], strict=True)
@@ -98,8 +98,8 @@ def test_what_the_request_says():
     assert read(Context("device"), [0, 1], context={"device": "tv"}) == dict(
         zip(words, [[0, 0], [1, 1], [0, 0]], strict=True)
     )
-    for unsaid in (None, {}, {"device": "fridge"}):
-        assert read(Context("device"), [0], context=unsaid) == {word: [None] for word in words}
+    for missing in (None, {}, {"device": "fridge"}):
+        assert read(Context("device"), [0], context=missing) == {word: [None] for word in words}
     assert list(read(Context("device", max_categories=2), [0])) == words[:2]
 
 
@@ -141,7 +141,7 @@ TABLE = Entity("item", Table("shop.csv"), price="price", genres="genres")
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: system(Context("devise")), "no event declares the context 'devise'; did you mean 'device'"),
         (lambda: system(Count(views, by=("item", "devise"))), "did you mean 'device'"),
@@ -166,6 +166,6 @@ TABLE = Entity("item", Table("shop.csv"), price="price", genres="genres")
         (lambda: read(Similarity(views, by=("user", "looks"))), "did you mean 'look'"),
     ],
 )
-def test_what_is_not_there_or_of_another_kind_is_told(make, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_missing_attributes_and_other_kinds_are_refused(make, message):
+    with pytest.raises(DeclarationError, match=message):
         make()

@@ -33,7 +33,7 @@ from shortlist.features.features import Features
 from shortlist.features.parity import compare
 from shortlist.features.table import described
 from shortlist.pipeline.explain import explain
-from shortlist.pipeline.path import Pipeline
+from shortlist.pipeline.pipeline import Pipeline
 from shortlist.system.contracts import Examples, TrainingData, TrainingOptions
 from shortlist.training.fit import fit_sources
 
@@ -94,8 +94,8 @@ def read(features, users, at=NOW):
     rows = np.arange(len(users) if users else 1)
     log = replace(Histories.empty(len(rows)), users=np.array(users, object) if users else None)
     scores = np.zeros((len(rows), 1), np.float32)
-    asked = Candidates(rows, np.zeros(len(rows), np.int32), scores, scores > 0)
-    table = features(Queries(log, np.full(len(rows), at)), asked).numeric
+    candidates = Candidates(rows, np.zeros(len(rows), np.int32), scores, scores > 0)
+    table = features(Queries(log, np.full(len(rows), at)), candidates).numeric
     return {
         name: [None if np.isnan(x) else x for x in table[:, features.names.index(name)].tolist()]
         for name in features.names
@@ -143,8 +143,8 @@ def test_both_readers_give_the_same():
 def test_a_batch_equals_single_rows():
     features, users = fitted(), ["bob", "eve", "ann", "dee"]
     together = read(features, users)
-    for place, user in enumerate(users):
-        assert {name: [column[place]] for name, column in together.items()} == read(features, [user])
+    for row, user in enumerate(users):
+        assert {name: [column[row]] for name, column in together.items()} == read(features, [user])
 
 
 def test_declared_alone():
@@ -158,10 +158,12 @@ def test_the_table_of_features_and_explanations_show_them():
     assert columns["user_country=DE"].coverage == 0.0, "the newest event is cid's, whose country is missing"
     pipeline = replace(fit_sources(replace(SYSTEM, features=()), ITEMS, LOG, {}), features=fitted())
     pipeline = with_ranker(pipeline)
-    (told,) = explain(pipeline, Queries(LOG.take(np.array([0])), np.array([NOW])), np.array([2], np.int32))
-    assert told.features["user_age"] == 31
-    assert told.features["user_country=FR"] == 0
-    assert "user_age" in told.contributions["viewed"]
+    (explanation,) = explain(
+        pipeline, Queries(LOG.take(np.array([0])), np.array([NOW])), np.array([2], np.int32)
+    )
+    assert explanation.features["user_age"] == 31
+    assert explanation.features["user_country=FR"] == 0
+    assert "user_age" in explanation.contributions["viewed"]
 
 
 def with_ranker(pipeline: Pipeline) -> Pipeline:
@@ -181,7 +183,7 @@ def test_they_are_exported_to_feast(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (
             lambda: replace(SYSTEM, features=[UserAttribute("ages")]),
@@ -192,6 +194,6 @@ def test_they_are_exported_to_feast(tmp_path):
         (lambda: replace(SYSTEM, features=[UserAttribute("age")] * 2), "the name 'user_age' is used 2 times"),
     ],
 )
-def test_problems_are_named(make, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_problems_are_named(make, message):
+    with pytest.raises(DeclarationError, match=message):
         make()

@@ -212,7 +212,7 @@ def test_another_format_is_refused(written, advice, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("vectors", "keys", "says"),
+    ("vectors", "keys", "message"),
     [
         ([[1.0, np.nan]], [0], "finite"),
         ([[1.0, 2.0]], [0, 1], "must be float32"),
@@ -220,9 +220,9 @@ def test_another_format_is_refused(written, advice, tmp_path):
         ([[1.0, 2.0]], [-1], "negative"),
     ],
 )
-def test_vectors_that_cannot_be_kept_are_refused(vectors, keys, says):
+def test_vectors_that_cannot_be_kept_are_refused(vectors, keys, message):
     index = SegmentedIndex.build(np.zeros((0, 2), np.float32), np.zeros(0, np.int32))
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         index.add(np.array(vectors), np.array(keys))
 
 

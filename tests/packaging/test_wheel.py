@@ -100,13 +100,13 @@ def test_it_brings_no_optional_package(programs, shop):
 
 
 def test_it_is_the_installed_package_that_runs(programs, shop):
-    place = run(programs / "python", "-c", "import shortlist; print(shortlist.__file__)", folder=shop)
-    assert Path(place).is_relative_to(programs.parent)
+    module = run(programs / "python", "-c", "import shortlist; print(shortlist.__file__)", folder=shop)
+    assert Path(module).is_relative_to(programs.parent)
 
 
 def test_it_trains_publishes_and_serves(programs, shop):
-    told = run(programs / "shortlist", "up", "shop.py", folder=shop)
-    assert "publishing release 1" in told
+    output = run(programs / "shortlist", "up", "shop.py", folder=shop)
+    assert "publishing release 1" in output
     run(programs / "shortlist", "train", "shop.py", folder=shop)
     run(programs / "shortlist", "publish", "2", folder=shop)
 

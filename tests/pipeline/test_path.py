@@ -211,7 +211,7 @@ def test_a_release_answers_as_the_pipeline_did(pipeline, tmp_path):
     assert release.watermark == 17
     history = release.history("u5")
     assert history.items.tolist() == histories.take(np.array([5])).items.tolist()
-    assert len(release.history("nobody").items) == 0
+    assert len(release.history("unknown").items) == 0
     queries = Queries(history, np.array([NOW]))
     before, after = pipeline.recommend(queries, 9), release.pipeline.recommend(queries, 9)
     assert before.items.tolist() == after.items.tolist()

@@ -55,7 +55,7 @@ def train(project):
 
 
 def accept(project, count, start=0):
-    """Events of u0 to u4 and of somebody new, some older than what was ingested."""
+    """Events of u0 to u4 and of a new user, some older than what was ingested."""
     keys = toy_items().keys
     with project.store() as store:
         store.accept(
@@ -119,7 +119,7 @@ def test_what_is_served_is_what_a_replay_gives(shop):
     with pytest.raises(NotFoundError):
         shop.releases.open(first)
     with shop.store() as store:
-        assert sum(map(len, store.scan())) == 40, "nobody needs the others here any more"
+        assert sum(map(len, store.scan())) == 40, "the others are no longer needed here"
     assert served(shop, second) == replayed(shop) == whole
 
 
@@ -132,7 +132,7 @@ def test_the_release_that_serves_is_never_removed(shop):
     assert [each.number for each in shop.releases.list()] == [first, third]
 
 
-def test_a_forgotten_user_is_nobody_to_every_release(shop):
+def test_a_forgotten_user_is_unknown_to_every_release(shop):
     first = train(shop)
     accept(shop, 60)
     second = train(shop)
@@ -143,7 +143,7 @@ def test_a_forgotten_user_is_nobody_to_every_release(shop):
     assert "u1" in whole
     others = {user: events for user, events in whole.items() if user != "u1"}
     assert served(shop, first) == served(shop, second) == replayed(shop) == others
-    accept(shop, 12, start=91)  # the new u1 begins to do things
+    accept(shop, 12, start=91)  # the new u1 has new events
     third = train(shop)
     assert len(replayed(shop)["u1"]) == 2
     assert served(shop, first) == served(shop, third) == replayed(shop)
@@ -169,7 +169,7 @@ def test_without_being_told_nothing_is_dropped(shop):
         assert sum(map(len, store.exposures())) == 1
 
 
-def test_old_days_are_dropped_when_nobody_learns(shop):
+def test_old_days_are_dropped_while_no_training_runs(shop):
     accept(shop, 6)
     newest = 1_600_000_000 + 5 * 86_400
     with verbs.learning(shop.home):

@@ -181,7 +181,7 @@ def test_a_file_that_is_not_there(shop_folder):
 
 
 @pytest.mark.parametrize(
-    ("ask", "message"),
+    ("call", "message"),
     [
         (lambda shop: shop.recommend("u1", n=0), r"n: Expected `int` >= 1"),
         (lambda shop: shop.recommend(None), r"user: Expected `int \| str`"),
@@ -195,13 +195,13 @@ def test_a_file_that_is_not_there(shop_folder):
         (lambda shop: shop.search(item="i1", crop=(0, 0, 2, 1)), r"crop\[2\]: Expected"),
     ],
 )
-def test_a_request_that_cannot_be_answered_names_the_field(shop, ask, message):
+def test_a_request_that_cannot_be_answered_names_the_field(shop, call, message):
     with pytest.raises(InvalidRequestError, match=message):
-        ask(shop)
+        call(shop)
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "call",
     [
         lambda shop: shop.similar("i99"),
         lambda shop: shop.explain("u1", "i99"),
@@ -210,9 +210,9 @@ def test_a_request_that_cannot_be_answered_names_the_field(shop, ask, message):
         lambda shop: shop.search(item="i99"),
     ],
 )
-def test_an_unknown_item(shop, ask):
+def test_an_unknown_item(shop, call):
     with pytest.raises(NotFoundError, match="no item 'i99' in the catalogue of release 1"):
-        ask(shop)
+        call(shop)
 
 
 def test_check_finds_problems(shop_folder, tmp_path):
@@ -255,7 +255,7 @@ def test_tables_without_rows_have_their_types(shop):
     assert nothing.items == []
     assert dict(nothing.to_polars().schema) == WITHOUT_ROWS
     assert "0 items" in nothing._repr_html_()
-    history = shop.history("nobody at all").to_polars()
+    history = shop.history("unknown").to_polars()
     assert dict(history.schema) == {
         "item": pl.String,
         "title": pl.String,

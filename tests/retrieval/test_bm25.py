@@ -24,7 +24,7 @@ FRUIT = Items(
 )
 
 
-def asked(*words: str, history: list[int] | None = None) -> Queries:
+def queries(*words: str, history: list[int] | None = None) -> Queries:
     histories = Histories.from_lists([history or []] * len(words))
     return Queries(histories, np.full(len(words), 10), search=SearchQuery.from_parts(words=words))
 
@@ -35,7 +35,7 @@ def everything(rows: int, items: int = 4) -> Allowed:
 
 def search(words: str, **parameters) -> list[str]:
     fitted = BM25(**parameters).fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
-    found = fitted.search(fitted.encode(asked(words)), 10, everything(1))
+    found = fitted.search(fitted.encode(queries(words)), 10, everything(1))
     return [FRUIT.keys[item] for item in found.items]
 
 
@@ -64,9 +64,9 @@ def test_an_attribute_that_is_not_there_is_named():
 
 def test_without_words_the_history_asks_and_with_words_it_does_not():
     fitted = BM25().fit(TrainingData(Histories.empty(0), FRUIT), TrainingOptions())
-    by_history = fitted.search(fitted.encode(asked("", history=[2])), 2, everything(1))
+    by_history = fitted.search(fitted.encode(queries("", history=[2])), 2, everything(1))
     assert by_history.items[0] == 2
-    by_words = fitted.search(fitted.encode(asked("golden", history=[2])), 2, everything(1))
+    by_words = fitted.search(fitted.encode(queries("golden", history=[2])), 2, everything(1))
     assert by_words.items.tolist() == [1]
 
 
@@ -80,12 +80,12 @@ def test_new_items_are_found_at_once_and_old_requests_do_not_see_them():
             ]
         )
     )
-    grown = fitted.with_new_items(more, 4)
-    found = grown.search(grown.encode(asked("sweet pear")), 1, everything(1, 5))
+    extended = fitted.with_new_items(more, 4)
+    found = extended.search(extended.encode(queries("sweet pear")), 1, everything(1, 5))
     assert found.items.tolist() == [4]
-    assert fitted.search(fitted.encode(asked("sweet pear")), 1, everything(1)).items.tolist() == [2]
+    assert fitted.search(fitted.encode(queries("sweet pear")), 1, everything(1)).items.tolist() == [2]
     assert np.allclose(
-        grown.score(grown.encode(asked("sweet")), np.array([0]), np.array([4], np.int32)) > 0, True
+        extended.score(extended.encode(queries("sweet")), np.array([0]), np.array([4], np.int32)) > 0, True
     )
 
 
@@ -114,6 +114,6 @@ def test_items_that_come_one_by_one_are_merged_now_and_then():
         largest = max(largest, len(fitted.postings))
     assert largest <= 7  # of 44 items: about log2
     assert len(fitted) == 44
-    found = fitted.search(fitted.encode(asked("quince17")), 3, everything(1, 44))
+    found = fitted.search(fitted.encode(queries("quince17")), 3, everything(1, 44))
     assert found.items.tolist() == [21]
-    assert first.search(first.encode(asked("quince17")), 3, everything(1)).items.tolist() == []
+    assert first.search(first.encode(queries("quince17")), 3, everything(1)).items.tolist() == []

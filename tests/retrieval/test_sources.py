@@ -89,8 +89,8 @@ def test_popular_rejects_a_strange_window():
 def test_item_knn_prefers_what_follows_to_what_came_before():
     chain = Histories.from_lists([[0, 1, 2]] * 20)
     fitted = ItemKNN(half_life=1).fit(TrainingData(chain, toy_items()), TrainingOptions())
-    asked = Queries(Histories.from_lists([[1]]), np.array([9]))
-    found = fitted.search(fitted.encode(asked), 2, everything(asked))
+    query = Queries(Histories.from_lists([[1]]), np.array([9]))
+    found = fitted.search(fitted.encode(query), 2, everything(query))
     assert found.items[0] == 2
 
 

@@ -18,7 +18,7 @@ from shortlist.storage.releases import Releases
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.training.fit import fit
 
-ITEMS, PEOPLE = 40, 80
+ITEMS, USERS = 40, 80
 DEVICES = ("tv", "mobile")
 
 
@@ -26,12 +26,12 @@ def visits() -> pl.DataFrame:
     """On a tv users watch the first half of the items, on a mobile the second; their first event has no device."""
     rng = np.random.default_rng(0)
     rows = []
-    for person in range(PEOPLE):
+    for user in range(USERS):
         seen = [rng.permutation(ITEMS // 2), rng.permutation(ITEMS // 2) + ITEMS // 2]
         for n in range(12):
             device = int(rng.random() < 0.5)
-            said = DEVICES[device] if n else None
-            rows.append((f"u{person}", f"i{seen[device][n]:02}", 1_700_000_000 + 86_400 * n + person, said))
+            context = DEVICES[device] if n else None
+            rows.append((f"u{user}", f"i{seen[device][n]:02}", 1_700_000_000 + 86_400 * n + user, context))
     return pl.DataFrame(rows, schema=["user", "item", "at", "kind"], orient="row")
 
 
@@ -82,23 +82,25 @@ def first_half(slate) -> float:
 
 def test_a_request_in_another_context_gets_another_slate(client):
     def slate(**context):
-        answer = client.post("/v1/recommend", json={"user": "stranger", "n": 10, "context": context})
+        answer = client.post("/v1/recommend", json={"user": "unknown", "n": 10, "context": context})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     assert first_half(slate(device="tv")) > 0.8
     assert first_half(slate(device="mobile")) < 0.2
-    values = [[entry["value"] for entry in slate(**said)["items"]] for said in ({}, {"device": "fridge"})]
+    values = [
+        [entry["value"] for entry in slate(**context)["items"]] for context in ({}, {"device": "fridge"})
+    ]
     assert values[0] == values[1], "a value that training did not see counts as missing"
 
 
 def test_every_route_that_ranks_takes_a_context(client):
-    said = '{"device": "tv"}'
-    by_url = client.get("/v1/recommend", params={"user": "stranger", "n": 10, "context": said}).json()
+    context = '{"device": "tv"}'
+    by_url = client.get("/v1/recommend", params={"user": "unknown", "n": 10, "context": context}).json()
     assert first_half(by_url) > 0.8
     similar = client.post("/v1/similar", json={"item": "i30", "n": 10, "context": {"device": "tv"}}).json()
     assert first_half(similar) > 0.8
-    given = {"user": "stranger", "items": ["i30", "i01"], "context": {"device": "tv"}}
+    given = {"user": "unknown", "items": ["i30", "i01"], "context": {"device": "tv"}}
     assert client.post("/v1/rank", json=given).json()["items"][0]["item"] == "i01"
     [explained] = client.post("/v1/explain", json={**given, "items": ["i01"]}).json()["items"]
     assert explained["features"]["device=tv"] == 1
@@ -127,8 +129,8 @@ def test_posted_events_have_their_context(client, home):
 def test_events_that_differ_in_context_alone_are_two(client):
     event = {"event": "view", "user": "twice", "item": "i05", "at": 1_700_000_000}
     ids = [
-        client.post("/v1/events", json=event | said).json()["accepted"][0]["event_id"]
-        for said in ({}, {"context": {}}, {"context": {"device": "tv"}})
+        client.post("/v1/events", json=event | extra).json()["accepted"][0]["event_id"]
+        for extra in ({}, {"context": {}}, {"context": {"device": "tv"}})
     ]
     assert ids[0] == ids[1] != ids[2]
 

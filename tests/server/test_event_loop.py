@@ -85,16 +85,16 @@ def test_health_answers_while_the_store_holds_another_request(held, method, path
     address, store = held
     order, statuses = [], []
 
-    def ask():
+    def recommend():
         answer = httpx.request(method, address + path, json=body, timeout=120)
         order.append(path)
         statuses.append(answer.status_code)
 
     store.armed.set()
-    waiting = threading.Thread(target=ask)
+    waiting = threading.Thread(target=recommend)
     try:
         waiting.start()
-        assert store.reached.wait(60), "the request asks the store"
+        assert store.reached.wait(60), "the request reads the store"
         for route in IMMEDIATE:
             assert httpx.get(address + route, timeout=60).status_code == 200
             order.append(route)

@@ -35,7 +35,7 @@ while True:
 
 
 class Client:
-    """Posts events and asks for slates until the server is gone; remembers what was acknowledged."""
+    """Posts events and requests slates until the server is gone; keeps what was acknowledged."""
 
     def __init__(self, address, name):
         self.address, self.name = address, name

@@ -39,7 +39,7 @@ def test_recommend_gives_a_slate_with_reasons(client):
     values = [entry["value"] for entry in slate["items"]]
     assert values == sorted(values, reverse=True)
     for entry in slate["items"]:
-        assert genre(entry["item"]) == "Drama", "person 1 likes dramas"
+        assert genre(entry["item"]) == "Drama", "user 1 likes dramas"
         assert entry["title"] == f"Film {entry['item'][1:]}"
         assert set(entry["probabilities"]) == {"liked", "clicked"}
         assert all(0 <= p <= 1 for p in entry["probabilities"].values())
@@ -55,7 +55,7 @@ def test_get_and_post_recommend_the_same(client, recommend):
 
 
 def test_a_new_user_gets_what_is_popular(recommend):
-    slate = recommend("somebody new", n=3)
+    slate = recommend("new user", n=3)
     assert len(slate["items"]) == 3
     assert all(entry["sources"] == ["popular"] for entry in slate["items"])
 
@@ -110,7 +110,7 @@ def test_similar_leaves_the_anchor_out(client):
 
 def test_rank_orders_the_given_items_and_says_what_it_left_out(client):
     given = ["f3", "f4", "nowhere", "f9", "f4", 5]
-    slate = client.post("/v1/rank", json={"user": "somebody new", "items": given}).json()
+    slate = client.post("/v1/rank", json={"user": "new user", "items": given}).json()
     assert sorted(keys(slate)) == ["f3", "f4", "f9"]
     values = [entry["value"] for entry in slate["items"]]
     assert values == sorted(values, reverse=True)
@@ -267,7 +267,7 @@ def test_what_was_shown_is_logged(client, shared_home, recommend):
         time.sleep(0.05)
     store.close()
     assert [(row["item"], row["place"]) for row in rows if row["user"]] == [
-        (item, place) for place, item in enumerate(keys(slate), 1)
+        (item, rank) for rank, item in enumerate(keys(slate), 1)
     ]
     assert {(row["kind"], row["user"], row["release"]) for row in rows} == {
         ("recommend", "watched", 1),

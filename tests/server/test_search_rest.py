@@ -56,22 +56,22 @@ def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def search(client, **asked):
-    answer = client.post("/v1/search", json=asked)
+def search(client, **body):
+    answer = client.post("/v1/search", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def titles(found) -> list[str]:
-    return [entry["title"] for entry in found["items"]]
+def titles(results) -> list[str]:
+    return [entry["title"] for entry in results["items"]]
 
 
 def test_a_photo_finds_what_looks_like_it_and_each_product_once(client):
-    for place, colour in enumerate(COLOURS):
-        found = search(client, picture=base64_of(photo(colour, seed=999 + place)), n=5)
-        assert {*titles(found)[:2]} == {f"{colour} ball", f"{colour} cup"}
-        assert len({entry["attributes"]["product"] for entry in found["items"]}) == len(found["items"])
-        best = found["items"][0]
+    for index, colour in enumerate(COLOURS):
+        results = search(client, picture=base64_of(photo(colour, seed=999 + index)), n=5)
+        assert {*titles(results)[:2]} == {f"{colour} ball", f"{colour} cup"}
+        assert len({entry["attributes"]["product"] for entry in results["items"]}) == len(results["items"])
+        best = results["items"][0]
         assert best["scores"]["visual"] > 0.95
         assert "looks" in best["reason"]
         shown = client.get(f"/v1/pictures/{best['picture']}")
@@ -91,22 +91,22 @@ def test_an_upload_finds_the_same_as_json(client):
 
 
 def test_an_item_finds_its_like_but_not_itself(client):
-    found = search(client, item="red-0", n=3)
-    assert titles(found)[0] == "red ball"
-    assert "red-0" not in [entry["item"] for entry in found["items"]]
+    results = search(client, item="red-0", n=3)
+    assert titles(results)[0] == "red ball"
+    assert "red-0" not in [entry["item"] for entry in results["items"]]
 
 
 def test_a_text_finds_items_with_its_words_and_nothing_else(client):
-    found = search(client, text="green CUPS", n=20)
-    assert titles(found)[0] == "green cup"
-    assert {title for title in titles(found) if "green" not in title and "cup" not in title} == set()
-    assert "says" in found["items"][0]["reason"]
+    results = search(client, text="green CUPS", n=20)
+    assert titles(results)[0] == "green cup"
+    assert {title for title in titles(results) if "green" not in title and "cup" not in title} == set()
+    assert "says" in results["items"][0]["reason"]
     assert search(client, text="bicycle")["items"] == []
 
 
 def test_a_photo_and_a_text_together(client):
-    found = search(client, picture=base64_of(photo("red", seed=5)), text="cup", n=3)
-    assert titles(found)[0] == "red cup"
+    results = search(client, picture=base64_of(photo("red", seed=5)), text="cup", n=3)
+    assert titles(results)[0] == "red cup"
 
 
 def test_a_crop_searches_with_that_part_only(client):
@@ -124,7 +124,7 @@ def test_a_crop_searches_with_that_part_only(client):
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("body", "field"),
     [
         ({}, "body"),
         ({"text": "  "}, "body"),
@@ -138,8 +138,8 @@ def test_a_crop_searches_with_that_part_only(client):
         ({"text": "red", "n": 0}, "n"),
     ],
 )
-def test_bad_searches_name_the_field(client, asked, field):
-    answer = client.post("/v1/search", json=asked)
+def test_bad_searches_name_the_field(client, body, field):
+    answer = client.post("/v1/search", json=body)
     assert answer.status_code == 400
     assert answer.json()["field"].startswith(field), answer.text
     assert client.post("/v1/search", json={"item": "nothing"}).status_code == 404
@@ -178,19 +178,19 @@ def test_a_bad_item_is_refused_and_nothing_is_kept(client, posted, field):
     assert client.get("/v1/items/x").status_code == 404
 
 
-def test_deleted_is_never_found_and_restored_is_again(client):
+def test_a_deleted_item_is_never_returned_until_it_is_restored(client):
     rng = np.random.default_rng(0)
     keys = [f"green-{number}" for number in range(4)]
     wanted = base64_of(photo("green", seed=6))
 
-    def found() -> set[str]:
+    def returned() -> set[str]:
         return {entry["item"] for entry in search(client, picture=wanted, n=20)["items"]}
 
     with ThreadPoolExecutor(4) as pool:
         for _ in range(20):
             key = str(rng.choice(keys))
             assert client.delete(f"/v1/items/{key}").status_code == 200
-            assert all(key not in items for items in pool.map(lambda _: found(), range(4)))
+            assert all(key not in items for items in pool.map(lambda _: returned(), range(4)))
             assert client.put(f"/v1/items/{key}").status_code == 200
 
 

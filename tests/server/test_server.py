@@ -13,14 +13,14 @@ from shortlist.server.server import running, serve
 
 
 class Load:
-    """Threads that ask without a pause; every answer that is not 200 is a failure."""
+    """Threads that send requests without a pause; every answer that is not 200 is a failure."""
 
     def __init__(self, address, threads=4):
         self.address, self.releases, self.failures, self.answered = address, [], [], 0
         self.stop = threading.Event()
-        self.threads = [threading.Thread(target=self.ask) for _ in range(threads)]
+        self.threads = [threading.Thread(target=self.send) for _ in range(threads)]
 
-    def ask(self):
+    def send(self):
         with httpx.Client(base_url=self.address, timeout=20) as client:
             while not self.stop.is_set():
                 try:
@@ -125,7 +125,7 @@ def test_a_worker_that_dies_is_replaced_and_none_outlives_its_parent(publish, st
     until(lambda: all(httpx.get(f"{server.address}/ready").status_code == 200 for _ in range(5)))
     rest = children(server.process.pid)
     assert second in rest
-    server.process.kill()  # only the parent: nobody must stay behind on the port
+    server.process.kill()  # only the parent: no process may stay behind on the port
     until(lambda: not any(command_of(pid) for pid in rest))
 
 

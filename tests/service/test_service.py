@@ -148,7 +148,7 @@ def test_a_batch_answers_as_each_request_alone(service, store):
 
 
 def test_a_batch_of_similar_rank_and_search_answers_as_each_alone(service):
-    for ask, requests in [
+    for use_case, requests in [
         (service.similar, [SimilarRequest("f4", 5), SimilarRequest("f8", 9, {"genres": "Drama"})]),
         (
             service.rank,
@@ -163,8 +163,8 @@ def test_a_batch_of_similar_rank_and_search_answers_as_each_alone(service):
             [SearchRequest(item="f4", n=5), SearchRequest(item="f5", n=3, where={"genres": "Drama"})],
         ),
     ]:
-        alone = [one(ask([request])) for request in requests]
-        assert [parts(each) for each in ask(requests)] == [parts(each) for each in alone]
+        alone = [one(use_case([request])) for request in requests]
+        assert [parts(each) for each in use_case(requests)] == [parts(each) for each in alone]
 
 
 def test_conditions_that_python_calls_equal_are_still_two(service):
@@ -179,7 +179,7 @@ def test_conditions_that_python_calls_equal_are_still_two(service):
 
 def test_the_store_is_asked_once_for_a_request_and_once_for_a_batch(service, store):
     batch = [RecommendRequest(f"u{row}", 3) for row in range(30)]
-    for ask in (
+    for use_case in (
         lambda: service.recommend([RecommendRequest("u1")]),
         lambda: service.recommend(batch),
         lambda: service.similar([SimilarRequest("f1")]),
@@ -190,7 +190,7 @@ def test_the_store_is_asked_once_for_a_request_and_once_for_a_batch(service, sto
         lambda: service.history(HistoryRequest("u1")),
     ):
         store.calls.clear()
-        ask()
+        use_case()
         assert store.calls == ["read_state"]
 
 
@@ -441,13 +441,13 @@ def test_a_system_without_sources_predicts_and_ranks_and_refuses_to_retrieve(sto
     assert all(0 <= row.probabilities["liked"] <= 1 for row in answer.rows)
     ranked = one(service.rank([RankRequest("u1", ["f2", "f1"])]))
     assert sorted(items(ranked)) == ["f1", "f2"]
-    for ask in (
+    for use_case in (
         lambda: service.recommend([RecommendRequest("u1")]),
         lambda: service.similar([SimilarRequest("f1")]),
         lambda: service.search([SearchRequest(item="f1")]),
     ):
         with pytest.raises(InvalidRequestError, match="no sources to retrieve items with"):
-            ask()
+            use_case()
     explained = service.explain(ExplainRequest("u1", ["f1"])).items[0]
     assert explained.position is None
     assert explained.probabilities["liked"] == pytest.approx(answer.rows[0].probabilities["liked"])

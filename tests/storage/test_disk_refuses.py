@@ -46,9 +46,9 @@ def test_a_disk_that_is_full_loses_nothing_and_works_again_when_there_is_room(tm
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
     )
-    store_said, release_said = done.stderr.splitlines()
+    store_said, release_error = done.stderr.splitlines()
     assert "state.db: the disk" in store_said
-    assert "the disk is full: make room; nothing that was acknowledged is lost" in release_said
+    assert "the disk is full: make room; nothing that was acknowledged is lost" in release_error
     acknowledged = {f"{n}-{k}" for n in done.stdout.split() for k in range(10)} | {"room"}
     store = open_store(Home.open(tmp_path))
     kept = [key for frame in store.scan() for key in frame["event_id"]]
@@ -60,8 +60,8 @@ def test_a_disk_that_is_full_loses_nothing_and_works_again_when_there_is_room(tm
 
 
 @pytest.fixture
-def nobody():
-    """Root may write everywhere; so be somebody else."""
+def unprivileged():
+    """Root may write everywhere, so become another user."""
     was_root = os.geteuid() == 0
     if was_root:
         os.seteuid(65534)
@@ -80,7 +80,7 @@ def read_only(tmp_path):
     tmp_path.chmod(0o755)
 
 
-def test_a_home_in_a_folder_that_may_not_be_written(read_only, nobody):
+def test_a_home_in_a_folder_that_may_not_be_written(read_only, unprivileged):
     with pytest.raises(StoreError, match="may not be written: check the permissions of the folder"):
         Home.open(read_only / "home")
 

@@ -52,7 +52,7 @@ def test_closing_writes_what_was_submitted():
     assert all(future.done() for future in futures)
 
 
-def test_an_error_reaches_its_caller_and_nobody_else():
+def test_an_error_reaches_its_caller_alone():
     def write(group):
         if 13 in group:
             raise ValueError("thirteen")

@@ -116,7 +116,7 @@ def test_redis_gone_and_back(server):
     deadline = time.monotonic() + 5
     while not store.exposures_dropped and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert store.exposures_dropped == 1, "counted, and nobody waits for them"
+    assert store.exposures_dropped == 1, "counted, and not waited for"
     server.start()
     assert [e.event_id for e in store.read_state(["anna"], 0).events[0]] == ["a"], (
         "the same store reaches it again"

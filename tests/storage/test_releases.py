@@ -85,15 +85,15 @@ def test_facts_that_are_no_json_leave_nothing(home):
 @settings(deadline=None, max_examples=40)
 @given(
     name=st.sampled_from(["model/weights.npy", "system.json", "manifest.json"]),
-    place=st.floats(0, 1, exclude_max=True),
+    position=st.floats(0, 1, exclude_max=True),
     change=st.integers(1, 255),
 )
-def test_any_changed_byte_of_any_file_is_noticed(tmp_path_factory, name, place, change):
+def test_any_changed_byte_of_any_file_is_noticed(tmp_path_factory, name, position, change):
     releases = Releases(Home.open(tmp_path_factory.mktemp("home")))
     number = releases.add(write, {"note": "whole"})
     folder = releases.open(number)
     content = bytearray((folder / name).read_bytes())
-    content[int(place * len(content))] ^= change
+    content[int(position * len(content))] ^= change
     if name == "manifest.json":
         try:
             if json.loads(bytes(content)) == json.loads((folder / name).read_bytes()):

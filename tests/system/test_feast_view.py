@@ -34,7 +34,7 @@ def test_it_is_stored_in_a_release():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: FeastView("stats"), "name its features in a list"),
         (lambda: FeastView("stats", features="ctr"), "name its features in a list"),
@@ -45,8 +45,8 @@ def test_it_is_stored_in_a_release():
         ),
     ],
 )
-def test_strange_views_are_refused(make, told):
-    with pytest.raises(DeclarationError, match=told):
+def test_invalid_views_are_refused(make, message):
+    with pytest.raises(DeclarationError, match=message):
         make()
 
 

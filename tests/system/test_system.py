@@ -1,4 +1,4 @@
-"""Declarations: what fits together, and what is said when it does not."""
+"""Declarations: what fits together, and the messages when it does not."""
 
 import dataclasses
 
@@ -53,11 +53,11 @@ def test_a_good_system():
 
 
 def test_every_problem_is_reported_at_once():
-    stranger = Event("view")
+    undeclared = Event("view")
     with pytest.raises(DeclarationError) as caught:
         system(
             name="My Movies",
-            objectives=[Objective("seen", stranger), Objective("seen", ratings)],
+            objectives=[Objective("seen", undeclared), Objective("seen", ratings)],
             sources=[],
             rankers=[EASE()],
         )

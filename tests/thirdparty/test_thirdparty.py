@@ -86,7 +86,7 @@ def test_serves_recommendations_in_a_fresh_process(films):
     items = [item for item, _ in slate]
     assert len(set(items)) == 8
     assert not seen & set(items)
-    assert sum(reason.startswith("has ") for _, reason in slate) >= 6  # the source says why
+    assert sum(reason.startswith("has ") for _, reason in slate) >= 6  # the reason given by the source
     assert np.mean([item < ITEMS // 2 for item in items]) > 0.7  # the source: this user likes red
     brands = Counter(toy_items().table["brand"].gather(items).drop_nulls().to_list())
     assert max(brands.values()) <= 2  # the order

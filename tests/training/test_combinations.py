@@ -31,7 +31,7 @@ POSTS, USERS, IMPRESSIONS = 400, 60, 3_000
 
 
 def post_table():
-    """Posts whose length and topic say how likely they are hateful."""
+    """Posts whose length and topic determine how likely they are hateful."""
     anger = RNG.random(POSTS)
     topic = RNG.choice(["politics", "cats", "cooking"], POSTS)
     hate = RNG.random(POSTS) < np.where(topic == "politics", anger, 0.1 * anger)

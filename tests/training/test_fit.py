@@ -60,7 +60,7 @@ def test_examples_have_queries_groups_and_a_validation_part():
     pipeline = fit_sources(system, toy_data(split.train))
     task = of_users(system, toy_data(), split)
     examples = build_examples(system, pipeline, task)
-    assert examples.validation is None  # of 120 queries, a twentieth says nothing
+    assert examples.validation is None  # of 120 queries, a twentieth is too few to measure on
     queries = examples.inputs.queries
     assert len(queries) == examples.groups[-1] + 1
     assert (np.diff(examples.groups) >= 0).all()

@@ -84,12 +84,12 @@ def test_what_happened_and_was_known_before_is_seen(before, late):
 
 
 def test_where_each_is_asked_at_a_moment_of_their_own():
-    """Everything that happens at the asked moment, or is known only after it, may change: no feature does."""
+    """Everything that happens at the moment of a query, or is known only after it, may change: no feature does."""
     log = with_hints(HOUR, 0)
     split = by_share(log)
-    asked = np.repeat(split.at, log.lengths)
-    hidden = (log.at < asked) & (np.arange(len(log.at)) % 3 == 0)
-    late = replace(log, available_at=np.where(hidden, asked + 1, log.at))
+    query_at = np.repeat(split.at, log.lengths)
+    hidden = (log.at < query_at) & (np.arange(len(log.at)) % 3 == 0)
+    late = replace(log, available_at=np.where(hidden, query_at + 1, log.at))
     gone = log.where(~hidden)
     rows = np.arange(len(log))
     held = by_share(late)

@@ -108,7 +108,7 @@ for number in range(25):
 def test_processes_add_at_the_same_time(album, tmp_path):
     command = [sys.executable, "-c", ADD, str(tmp_path / "pictures")]
     running = [subprocess.Popen([*command, str(10 * n)], stdout=subprocess.PIPE, text=True) for n in range(3)]
-    said = {hash for each in running for hash in each.communicate()[0].split()}
+    printed = {hash for each in running for hash in each.communicate()[0].split()}
     assert [each.returncode for each in running] == [0, 0, 0]
-    assert len(said) == len(album) == 45
-    assert set(album.facts()["hash"]) == said
+    assert len(printed) == len(album) == 45
+    assert set(album.facts()["hash"]) == printed

@@ -47,13 +47,13 @@ def test_every_source_has_its_outcome_in_its_place(album, photos, tmp_path):
     broken.write_bytes(saved(picture())[:300])
     data = saved(picture(99))
     sources = [*photos, str(broken), str(tmp_path / "none.jpg"), str(tmp_path), "\0", data, b"", b"text" * 9]
-    told = []
-    outcomes = collect(album, sources, told.append)
+    counts = []
+    outcomes = collect(album, sources, counts.append)
     none = [None] * 4
     assert [each.hash for each in outcomes] == [*photos.values(), *none, content_hash(data), None, None]
     reasons = [each.reason for each in outcomes if each.reason]
     assert reasons == ["truncated", "missing", "missing", "missing", "empty", "not a picture"]
-    assert sum(told) == len(sources)
+    assert sum(counts) == len(sources)
     assert len(album) == 31
 
 
@@ -136,11 +136,11 @@ from shortlist.vision.images import collect as collecting
 from shortlist.vision.images.album import Album
 collecting.COMMIT_PICTURES = 10
 done = 0
-def tell(count):
+def report(count):
     global done
     done += count
     print(done, flush=True)
-collecting.collect(Album(Path(sys.argv[1])), sys.argv[2:], tell)
+collecting.collect(Album(Path(sys.argv[1])), sys.argv[2:], report)
 """
 
 
@@ -173,11 +173,11 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(after, tmp_path):
 class Server(http.server.BaseHTTPRequestHandler):
     """A shop's server on a bad day."""
 
-    asked: list[str]
+    requested: list[str]
     photo = saved(picture(5))
 
     def do_GET(self):
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         answer = getattr(self, "on_" + self.path.strip("/").split("/")[0].split("?")[0], None)
         if answer:
             answer()
@@ -225,7 +225,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         time.sleep(0.6)
 
     def on_busy(self):
-        if self.asked.count(self.path) < 3:
+        if self.requested.count(self.path) < 3:
             self.send_error(503)
         else:
             self.on_photo()
@@ -242,7 +242,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.redirect("/photo")
 
     def on_circle(self):
-        self.redirect(f"/circle/{len(self.asked)}")
+        self.redirect(f"/circle/{len(self.requested)}")
 
     def on_file(self):
         self.redirect("file:///etc/hostname")
@@ -259,7 +259,7 @@ def shop(monkeypatch):
     monkeypatch.setattr(fetching, "READ_TIMEOUT", 0.3)
     monkeypatch.setattr(fetching, "TOTAL_TIMEOUT", 0.5)
     monkeypatch.setattr(fetching, "MAX_BYTES", 5_000_000)
-    Server.asked = []
+    Server.requested = []
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -279,11 +279,11 @@ def test_addresses_are_fetched(shop):
 
 def test_a_busy_server_is_asked_again(shop):
     assert at_once(f"{shop}/busy") == Server.photo
-    assert len(Server.asked) == 3
+    assert len(Server.requested) == 3
 
 
 @pytest.mark.parametrize(
-    ("path", "reason", "asked"),
+    ("path", "reason", "requested"),
     [
         ("none", "missing", 1),
         ("forbidden", "not fetched", 1),
@@ -297,11 +297,11 @@ def test_a_busy_server_is_asked_again(shop):
         ("ftp", "not fetched", 3),
     ],
 )
-def test_bad_answers_have_their_reasons(shop, path, reason, asked):
+def test_bad_answers_have_their_reasons(shop, path, reason, requested):
     with pytest.raises(PictureError) as error:
         at_once(f"{shop}/{path}")
     assert error.value.reason == reason
-    assert len(Server.asked) == asked
+    assert len(Server.requested) == requested
 
 
 @pytest.mark.parametrize(
@@ -322,6 +322,6 @@ def test_other_schemes_are_paths_and_missing(album):
 def test_an_address_that_gave_a_picture_is_not_asked_again(album, shop):
     urls = [f"{shop}/photo", f"{shop}/text", f"{shop}/none"]
     assert [each.reason for each in collect(album, urls)] == [None, "not a picture", "missing"]
-    Server.asked.clear()
+    Server.requested.clear()
     assert collect(album, urls)[0] == Outcome(content_hash(Server.photo))
-    assert sorted(Server.asked) == ["/none", "/text"]
+    assert sorted(Server.requested) == ["/none", "/text"]

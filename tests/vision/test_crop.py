@@ -1,4 +1,4 @@
-"""Boxes are cut where they say, and the main object is found where there is one."""
+"""Boxes are cut at their coordinates, and the main object is found where there is one."""
 
 import numpy as np
 import pytest

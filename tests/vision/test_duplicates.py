@@ -1,4 +1,4 @@
-"""The same picture is recognised, saved again or resized; strangers are not."""
+"""The same picture is recognised, saved again or resized; different pictures are not."""
 
 import hashlib
 

@@ -49,7 +49,7 @@ class Album:
     """Pictures in memory, by hash."""
 
     def __init__(self, count):
-        self.pictures = {name(place): picture for place, picture in enumerate(pictures(count))}
+        self.pictures = {name(number): picture for number, picture in enumerate(pictures(count))}
         self.hashes, self.read_count, self.most, self.open = list(self.pictures), 0, 0, 0
         self.lock = threading.Lock()
 
@@ -61,8 +61,8 @@ class Album:
         return self.pictures[hash]
 
 
-def name(place):
-    return hashlib.sha256(str(place).encode()).hexdigest()
+def name(number):
+    return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def test_vectors_are_those_of_the_encoder_in_order(tmp_path):
@@ -162,9 +162,9 @@ from pathlib import Path
 import numpy as np
 from shortlist.vision.encoders.vector_cache import VectorCache
 cache = VectorCache(Path(sys.argv[1]), "x", 64)
-for place in range(len(cache), 100_000):
-    cache.add([hashlib.sha256(str(place).encode()).hexdigest()], np.full((1, 64), place, np.float32))
-    print(place, flush=True)
+for number in range(len(cache), 100_000):
+    cache.add([hashlib.sha256(str(number).encode()).hexdigest()], np.full((1, 64), number, np.float32))
+    print(number, flush=True)
 """
 
 
@@ -185,7 +185,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
         writer.stdout.close()
         with VectorCache(tmp_path, "x", 64) as cache:
             assert len(cache) >= acknowledged + 1
-            vectors = cache.take([name(place) for place in range(len(cache))])
+            vectors = cache.take([name(number) for number in range(len(cache))])
             np.testing.assert_array_equal(vectors[:, 0], np.arange(len(cache)))
             np.testing.assert_array_equal(vectors[:, 63], np.arange(len(cache)))
 

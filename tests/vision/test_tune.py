@@ -38,7 +38,7 @@ class Tiny(TorchEncoder):
 
 
 def tinted():
-    """Pictures whose label is the colour of a slight tint; how bright they are says nothing, and differs more."""
+    """Pictures whose label is the colour of a slight tint; their brightness is noise, and differs more."""
     rng = np.random.default_rng(0)
     labels = np.arange(KINDS * EACH) % KINDS
     tints = np.eye(3)[labels] * 15
@@ -178,7 +178,7 @@ def test_only_pictures_that_are_new_go_through_the_frozen_stages(monkeypatch):
     settings = FineTune(**{**vars(QUICK), "epochs": 1, "augmentations": 2})
     some = slice(0, len(shown) - 6)
     tune(Tiny(), settings, shown[some], labels=labels[some], validation=validation[some])
-    first = sum(passed) - 2  # the shape is asked for with one empty picture, for each kind of view
+    first = sum(passed) - 2  # the shape is measured with one empty picture, for each kind of view
     trained = int((~validation[some]).sum())
     assert first == len(shown[some]) + 2 * trained
     passed.clear()
