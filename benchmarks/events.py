@@ -203,7 +203,7 @@ def _million_redis() -> int:
 
 
 def _fill(store: EventStore) -> None:
-    """Everybody does one thing after the other, so that each event stands alone."""
+    """One event per user in turn, so that each event stands alone."""
     for first in range(0, 10_000_000, 20_000):
         store.accept(
             [

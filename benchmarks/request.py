@@ -29,7 +29,7 @@ ACCOUNTED = 95.0  # percent of a request that its stages are to add up to
 WARM = 50  # requests before the first round
 BLOCK = 25  # requests of a round
 ROUNDS = 40  # at least, with a baseline
-MOST_ROUNDS = 240
+FULL_ROUNDS = 240
 NARROW = 0.01  # half of the ratio's interval: enough rounds
 
 
@@ -64,7 +64,7 @@ def request(report: Report, options: Namespace) -> None:
         users, quick = prepared[CURRENT]["users"], options.quick
         for ranker in prepared[CURRENT]["rankers"]:
             report.progress(f"requests with {ranker}")
-            runs = measured(workers, ranker, users, rounds=ROUNDS // 2 if quick else MOST_ROUNDS)
+            runs = measured(workers, ranker, users, rounds=ROUNDS // 2 if quick else FULL_ROUNDS)
             stages(report, ranker, runs[CURRENT])
             if BASELINE in runs:
                 compare(report, ranker, runs)
@@ -79,7 +79,7 @@ def measured(
         worker.call("measure", ranker=ranker, users=users[:WARM])
 
     def block(number: int) -> list[str]:
-        return [users[(number * BLOCK + place) % len(users)] for place in range(BLOCK)]
+        return [users[(number * BLOCK + index) % len(users)] for index in range(BLOCK)]
 
     def enough(runs: Mapping[str, list[Measured]]) -> bool:
         if len(runs[CURRENT]) < ROUNDS:
@@ -102,9 +102,9 @@ def stages(report: Report, ranker: str, runs: list[Measured]) -> None:
     traces = [trace for each in runs for trace in each.value["stages"]]
     names = [name for name, _, _ in traces[0]]
     ms = np.array([[spent for _, spent, _ in trace] for trace in traces])
-    for place, name in enumerate(names):
-        p50, p99 = np.quantile(ms[:, place], [0.5, 0.99])
-        report.row(ranker=ranker, stage=name, p50_ms=p50, p99_ms=p99, candidates=traces[-1][place][2])
+    for index, name in enumerate(names):
+        p50, p99 = np.quantile(ms[:, index], [0.5, 0.99])
+        report.row(ranker=ranker, stage=name, p50_ms=p50, p99_ms=p99, candidates=traces[-1][index][2])
     p50, p99 = np.quantile(total, [0.5, 0.99])
     report.row(ranker=ranker, stage="whole request", p50_ms=p50, p99_ms=p99)
     report.claim(f"request with {ranker}, p50", float(p50), "ms")

@@ -6,7 +6,7 @@ check, ingest, evaluate and train, with empty caches. Each run is a process of i
 process and its children. NDCG@10 of each pipeline is compared query by query.
 
 Before its changes the visual example took 25 minutes of CPU: ``--recorded`` takes the baseline's CPU time from
-benchmarks/results, where a run that measured both sides was kept, instead of measuring it again, and says so.
+benchmarks/results, where a run that measured both sides was kept, instead of measuring it again, and notes that.
 """
 
 from __future__ import annotations

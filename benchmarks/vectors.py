@@ -2,7 +2,7 @@
 
 Vectors lie in clusters of about 200, in 48 of their dimensions, with noise in all. In the same rounds: bare
 faiss with the index's own lists and nothing else (no floats, a bitmap prepared before), and a bare numpy scan.
-On a machine that others use too, times of the clock say little of the slowest: claims are about time of the
+On a machine that others use too, times of the clock are no measure of the slowest: claims are about time of the
 processor, in one thread.
 """
 
@@ -29,7 +29,7 @@ from shortlist.index.sq8 import encode_sq8, faiss
 LATENT, EACH = 48, 200  # dimensions that matter, vectors of a cluster
 QUERIES, ROUNDS = 200, 400
 CHANGES = 2000
-NOBODY = Ragged.from_lists([[]])
+NO_HIDDEN = Ragged.from_lists([[]])
 
 
 def options(parser: ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def resident(folder: str, queries: Floats, count: int) -> tuple[float, float, fl
     start = perf_counter()
     index = SegmentedIndex.load(Path(folder))
     took = perf_counter() - start
-    allowed = Allowed(np.ones(count, bool), NOBODY)
+    allowed = Allowed(np.ones(count, bool), NO_HIDDEN)
     for query in queries:
         index.search(query[None], 100, allowed)
     after = _memory()
@@ -118,7 +118,7 @@ def _searches(
     report: Report, index: SegmentedIndex, vectors: Floats, queries: Floats, name: str, shared: Mask, n: int
 ) -> None:
     best = best_of(vectors, queries, n, shared)
-    allowed = Allowed(shared, NOBODY)
+    allowed = Allowed(shared, NO_HIDDEN)
     share = []
     for query, mine in zip(queries, best, strict=True):
         share.append(np.isin(mine, index.search(query[None], n, allowed).items).mean())
@@ -175,7 +175,7 @@ def _changes(report: Report, index: SegmentedIndex, queries: Floats, rng: np.ran
     report.progress("changing while another searches")
     first = len(index)
     vectors, _ = clustered(rng, CHANGES, index.size)
-    everything = Allowed(np.ones(first + CHANGES, bool), NOBODY)
+    everything = Allowed(np.ones(first + CHANGES, bool), NO_HIDDEN)
     finished = threading.Event()
     taken: list[float] = []
 

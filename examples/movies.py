@@ -1,4 +1,4 @@
-"""Films for people, from their ratings."""
+"""Films for users, from their ratings."""
 
 import polars as pl
 

@@ -30,7 +30,7 @@ folder = Path(os.environ.get("SHORTLIST_DATA", "data")).resolve() / "grocery"
 products = pl.read_csv(folder / "products.csv").select("product_id", "product", "group", "description")
 photos = (
     pl.read_csv(folder / "photos.csv")
-    .filter(pl.col("part") == "train")  # the others are what a benchmark asks with
+    .filter(pl.col("part") == "train")  # the others are the queries of a benchmark
     .join(products, on="product_id")
     .with_columns(file=pl.lit(f"{folder}/") + pl.col("image"))
 )
@@ -50,7 +50,7 @@ system = System(
     sources=[
         Visual(
             on="photo",
-            encoder=EfficientNetLite0(crop_share=0.75),  # people hold what they mean in the middle
+            encoder=EfficientNetLite0(crop_share=0.75),  # users hold the object in the middle
             fine_tune=FineTune(by="product"),  # backbone=True finds more, and takes ten minutes
         ),
         BM25(on=("title", "kind", "description")),

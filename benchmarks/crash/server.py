@@ -38,7 +38,7 @@ START = 30.0  # seconds that a server gets to start
 
 
 def crash_server(report: Report, seconds: float, workers: int, moments: random.Random) -> None:
-    """Crash for so many seconds, and claim what the issue asks."""
+    """Crash for so many seconds, and check the claims."""
     with tempfile.TemporaryDirectory() as folder:
         home = Home.open(Path(folder) / "home")
         Releases(home).publish(Releases(home).add(_write_release, {}))
@@ -94,7 +94,7 @@ def _write_release(folder: Path) -> None:
 
 
 class _Client:
-    """Posts events and asks for slates until the server is gone; remembers what was acknowledged."""
+    """Posts events and requests slates until the server is gone; keeps what was acknowledged."""
 
     def __init__(self, address: str, name: str) -> None:
         self.address, self.name = address, name

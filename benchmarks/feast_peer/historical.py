@@ -20,7 +20,7 @@ from benchmarks.form import Report, child
 from shortlist.base.columns import DAY
 from shortlist.features.readers.timeline import Timeline
 
-FEATURES = [f"f{place}" for place in range(20)]
+FEATURES = [f"f{column}" for column in range(20)]
 ROWS_EACH = 10  # of an item
 TIMES = 20.0  # as fast as Feast, at least
 KEYS = ["item", "event_timestamp"]

@@ -76,8 +76,8 @@ class Repeated:
         self.ready = [decode(data, side=32) for data in files] if once else None
 
     def read(self, hash: str) -> Picture:
-        place = int(hash, 16) % len(self.files)
-        return self.ready[place] if self.ready else decode(self.files[place], side=320)
+        index = int(hash, 16) % len(self.files)
+        return self.ready[index] if self.ready else decode(self.files[index], side=320)
 
 
 def memory(report: Report, folder: Path, few: int, many: int) -> None:

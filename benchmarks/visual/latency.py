@@ -122,12 +122,12 @@ def arriving(
     rng = np.random.default_rng(0)
     arrivals = time.perf_counter() + 0.1 + np.cumsum(rng.exponential(1 / rate, requests))
 
-    def wait_and_ask(place: int) -> TimedAnswer:
-        time.sleep(max(arrivals[place] - time.perf_counter(), 0))
-        return ask(client, files[place % len(files)], since=float(arrivals[place]))
+    def wait_and_search(index: int) -> TimedAnswer:
+        time.sleep(max(arrivals[index] - time.perf_counter(), 0))
+        return ask(client, files[index % len(files)], since=float(arrivals[index]))
 
     with ThreadPoolExecutor(32) as threads:
-        yield from threads.map(wait_and_ask, range(requests))
+        yield from threads.map(wait_and_search, range(requests))
 
 
 def published(report: Report, home: Home, folder: Path, count: int) -> str:

@@ -98,7 +98,7 @@ def test_new_items_have_codes(read_before):
     if read_before:
         assert len(read(features, None, [0]).categorical) == 3
     new = pl.DataFrame({"item": ["f", "g"], "brand": ["p", "unheard"]})
-    items = ITEMS.extended(pl.concat([ITEMS.table[:0], new], how="diagonal"))
+    items = ITEMS.with_new_items(pl.concat([ITEMS.table[:0], new], how="diagonal"))
     extended = features.with_new_items(items)
     found = read(extended, ["ann"] * 7, range(7)).categorical
     assert words(found["item_brand"]) == ["p", "q", "q", None, "q", "p", None]
@@ -123,7 +123,7 @@ def test_what_is_not_read_is_not_computed(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Vocabulary, "codes", computed)
         inputs = read(features, ["ann"], [0])
-        features.with_new_items(ITEMS.extended(ITEMS.table[:1].with_columns(item=pl.lit("f"))))
+        features.with_new_items(ITEMS.with_new_items(ITEMS.table[:1].with_columns(item=pl.lit("f"))))
     assert words(inputs.categorical["item_brand"]) == ["p"]
 
 

@@ -189,7 +189,7 @@ def test_they_are_among_the_columns_that_are_shown(pipeline, histories):
 
 def test_they_grow_with_the_catalogue(pipeline, histories):
     new = pl.DataFrame({"item": ["new"], "price": [20.5]})
-    items = pipeline.items.extended(pl.concat([pipeline.items.table[:0], new], how="diagonal"))
+    items = pipeline.items.with_new_items(pl.concat([pipeline.items.table[:0], new], how="diagonal"))
     extended = pipeline.features.with_new_items(items)
     values = own_columns(extended, histories, np.array([ITEMS]))
     prices = toy_items().table["price"].drop_nulls()

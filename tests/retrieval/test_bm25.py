@@ -109,7 +109,7 @@ def test_items_that_come_one_by_one_are_merged_now_and_then():
     first = fitted
     for number in range(40):
         row = FRUIT.table[:1].with_columns(item=pl.lit(f"new{number}"), title=pl.lit(f"quince{number}"))
-        items = items.extended(row)
+        items = items.with_new_items(row)
         fitted = fitted.with_new_items(items, 4 + number)
         largest = max(largest, len(fitted.postings))
     assert largest <= 7  # of 44 items: about log2

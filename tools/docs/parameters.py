@@ -1,6 +1,6 @@
 """What Griffe does not read by itself: the document of a parameter, and literal blocks.
 
-A field of a dataclass says what it is in ``field(metadata={"doc": ...})`` or in the comment that ends its line.
+A field of a dataclass is described in ``field(metadata={"doc": ...})`` or in the comment that ends its line.
 """
 
 from __future__ import annotations

@@ -44,16 +44,16 @@ class Adapter:
 
     def prepare(self, world: str, home: str, users: int, quick: bool) -> dict[str, Any]:
         """Ingest, fit, save and load a release for each ranker; post recent events of ``users`` users."""
-        system, place = world_system(quick=quick), Home.open(Path(home))
-        ingest(system, place, Path(world))
-        data = load_dataset(system, place)
+        system, data_home = world_system(quick=quick), Home.open(Path(home))
+        ingest(system, data_home, Path(world))
+        data = load_dataset(system, data_home)
         trained = fit(system, data.items, data.histories)
-        releases = Releases(place)
+        releases = Releases(data_home)
         numbers = {
             name: releases.add(_writer(system, pipeline, data), {})
             for name, pipeline in trained.rankers.items()
         }
-        self.store = open_store(place)
+        self.store = open_store(data_home)
         rng = np.random.default_rng(0)
         sample = [data.users.keys[n] for n in rng.permutation(len(data.users))[:users]]
         newest = int(data.histories.at.max())
