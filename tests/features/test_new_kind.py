@@ -24,6 +24,7 @@ from shortlist.base.errors import ReleaseError
 from shortlist.base.files import read_json, write_json
 from shortlist.base.growable import GrowableArray
 from shortlist.base.queries import Candidates, Queries
+from shortlist.base.users import Users
 from shortlist.features.event_definition import missing_attribute
 from shortlist.features.event_feature import WindowedFeature
 from shortlist.features.features import Features
@@ -141,7 +142,7 @@ def folder(tmp_path_factory, histories):
         folder,
         SYSTEM,
         trained.rankers["logistic_regression"],
-        [f"u{n}" for n in range(len(histories))],
+        Users.of_keys([f"u{n}" for n in range(len(histories))]),
         histories,
         0,
     )

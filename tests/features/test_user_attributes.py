@@ -156,7 +156,7 @@ def test_the_table_of_features_and_explanations_show_them():
     columns = {each.name: each for each in described(fitted(), LOG)}
     assert (columns["user_age"].kind, columns["user_age"].owner) == ("UserAttribute", "user")
     assert columns["user_country=DE"].coverage == 0.0, "the newest event is cid's, whose country is missing"
-    pipeline = replace(fit_sources(replace(SYSTEM, features=()), ITEMS, LOG, {}), features=fitted())
+    pipeline = replace(fit_sources(replace(SYSTEM, features=()), TrainingData(LOG, ITEMS)), features=fitted())
     pipeline = with_ranker(pipeline)
     (explanation,) = explain(
         pipeline, Queries(LOG.take(np.array([0])), np.array([NOW])), np.array([2], np.int32)
