@@ -1,6 +1,8 @@
 """Queries and what they may get, as if the catalogue were smaller."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Allowed, Queries, Ragged, SearchQuery
@@ -20,3 +22,13 @@ def test_what_is_allowed_can_be_taken_by_row():
     allowed = Allowed(np.ones(3, bool), Ragged.from_lists([[0], [1, 2], []]))
     assert allowed.take(np.array([1, 2])).hidden.items.tolist() == [1, 2]
     assert allowed.take(np.array([1, 2])).hidden.offsets.tolist() == [0, 2, 2]
+
+
+@given(hidden=st.lists(st.lists(st.integers(0, 5)), min_size=1, max_size=4), seed=st.integers(0, 99))
+def test_pairs_are_kept_unless_the_item_is_not_shared_or_hidden_in_the_row(hidden, seed):
+    rng = np.random.default_rng(seed)
+    shared = rng.random(6) < 0.7
+    rows, items = rng.integers(0, len(hidden), 20), rng.integers(0, 6, 20).astype(np.int32)
+    kept = Allowed(shared, Ragged.from_lists(hidden)).keep(rows, items)
+    expected = [bool(shared[i]) and i not in hidden[row] for row, i in zip(rows, items, strict=True)]
+    assert kept.tolist() == expected

@@ -185,9 +185,18 @@ class Allowed:
 
     def keep(self, rows: Rows, items: Positions) -> Mask:
         """Which (row, item) pairs are allowed."""
-        count = np.int64(len(self.shared))
-        hidden = self.hidden.rows * count + self.hidden.items
-        return self.shared[items] & ~np.isin(rows * count + items, hidden)
+        allowed: Mask = self.shared[items]
+        hidden = self._hidden_pairs
+        if len(hidden):
+            pairs = rows * np.int64(len(self.shared)) + items
+            place = np.minimum(np.searchsorted(hidden, pairs), len(hidden) - 1)
+            allowed &= hidden[place] != pairs
+        return allowed
+
+    @cached_property
+    def _hidden_pairs(self) -> Rows:
+        """The hidden (row, item) pairs as one number each, sorted."""
+        return np.sort(self.hidden.rows * np.int64(len(self.shared)) + self.hidden.items)
 
 
 @dataclass(frozen=True)

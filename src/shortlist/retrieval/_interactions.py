@@ -21,9 +21,9 @@ def matrix(histories: Histories, items: int, weights: Floats | None = None) -> s
     order = np.lexsort((data, keys))
     last = np.flatnonzero(np.diff(keys[order], append=-1))
     chosen = order[last]
-    # coordinates of 32 bits: with wider ones every product would first copy the other matrix's
-    coordinates = (rows[chosen].astype(np.int32), histories.items[chosen])
-    return sparse.csr_array((data[chosen], coordinates), shape=(len(histories), items))
+    # offsets of 32 bits: with wider ones every product would first copy the other matrix's
+    offsets = np.searchsorted(rows[chosen], np.arange(len(histories) + 1)).astype(np.int32)
+    return sparse.csr_array((data[chosen], histories.items[chosen], offsets), shape=(len(histories), items))
 
 
 def recency(histories: Histories, half_life: float) -> Floats:
