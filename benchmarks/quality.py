@@ -43,6 +43,7 @@ def quality(report: Report, options: Namespace) -> None:
 
 def compare(report: Report, options: Namespace) -> None:
     """Each pipeline of this tree beside the baseline's."""
+    report.benchmark = "quality_against"
     tables = str(current.folder(options.data))
     report.sizes["data"] = options.data
     values: dict[str, dict[str, dict[str, float]]] = {}
