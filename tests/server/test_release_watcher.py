@@ -1,9 +1,11 @@
 """A new release is taken up, a broken one refused, and the old one serves meanwhile."""
 
 import logging
+import time
 
 import pytest
 
+from shortlist.base.errors import StoreError
 from shortlist.pipeline.release import load
 from shortlist.server.release_watcher import ReleaseWatcher
 from shortlist.service.service import Service
@@ -111,6 +113,25 @@ def test_publishing_again_tries_again(home, service, publish):
     Releases(home).publish(1)
     watcher.check()
     assert serving(service) == 1
+
+
+def test_a_store_that_fails_is_no_fault_of_the_release(home, watcher, service, publish, monkeypatch, caplog):
+    def fail():
+        raise StoreError("the event store cannot be reached")
+
+    publish()
+    with monkeypatch.context() as patched:
+        patched.setattr(service.store, "sequence", fail)
+        with pytest.raises(StoreError):
+            watcher.check()
+        watcher.start()
+        assert not service.is_ready
+    deadline = time.monotonic() + 30
+    while not service.is_ready and time.monotonic() < deadline:
+        time.sleep(0.05)
+    watcher.stop()
+    assert serving(service) == 1
+    assert "refused" not in caplog.text
 
 
 def test_a_start_with_a_damaged_release_takes_the_newest_older_one(home, watcher, service, publish, caplog):

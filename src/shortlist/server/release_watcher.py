@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
 
-from shortlist.base.errors import ShortlistError
+from shortlist.base.errors import ShortlistError, StoreError
 from shortlist.pipeline.release import Release, load
 from shortlist.service.service import Service
 from shortlist.storage.home import Home
@@ -16,6 +16,7 @@ from shortlist.storage.releases import Releases
 log = logging.getLogger("shortlist.server")
 
 CHECK_SECONDS = 0.25  # between two checks
+RETRY_SECONDS = 1.0  # after a check that failed
 
 
 class ReleaseWatcher:
@@ -23,7 +24,8 @@ class ReleaseWatcher:
 
     A release that is damaged, cannot be loaded or fails its trial requests is refused: logged as an error,
     counted, and not tried again until the next publish. The old one goes on serving; a server that has
-    none yet takes the newest older release that works.
+    none yet takes the newest older release that works. Where the store fails, which is no fault of the release,
+    it is tried again.
     """
 
     def __init__(self, home: Home, service: Service, *, read: Callable[[Path], Release] = load) -> None:
@@ -38,8 +40,11 @@ class ReleaseWatcher:
         self._thread = Thread(target=self._run, name="release-watcher", daemon=True)
 
     def start(self) -> None:
-        """Take up the current release now, then follow in the background."""
-        self.check()
+        """Take up the current release now, or as soon as the store answers, then follow in the background."""
+        try:
+            self.check()
+        except StoreError as error:
+            log.error("%s", error)  # noqa: TRY400
         if not self._service.is_ready:
             log.warning("no release serves yet: this server takes up the next one that is published")
         self._thread.start()
@@ -50,22 +55,25 @@ class ReleaseWatcher:
         self._thread.join()
 
     def check(self) -> None:
-        """Swap if something was published since the last check."""
+        """Swap if something was published since the last check. StoreError: nothing changed, check again."""
         written = self._written()
         if written is None or written == self._handled:
             return
-        self._handled = written
         for number in self._choices():
             if self._activate(number):
                 break
+        self._handled = written
 
     def _run(self) -> None:
-        while not self._stop.wait(CHECK_SECONDS):
+        seconds = CHECK_SECONDS
+        while not self._stop.wait(seconds):
+            seconds = CHECK_SECONDS
             try:
                 self.check()
                 self._service.update()
             except Exception:
                 log.exception("following the releases failed; trying again")
+                seconds = RETRY_SECONDS
             self._count_dropped()
 
     def _written(self) -> tuple[int, int] | None:
@@ -91,10 +99,12 @@ class ReleaseWatcher:
             yield from reversed(older)
 
     def _activate(self, number: int) -> bool:
-        """Serve release ``number``, or refuse it; which of the two?"""
+        """Serve release ``number``, or refuse it; which of the two? StoreError."""
         try:
             folder = self._releases.open(number)
             self._service.activate(self._releases.facts(number), self._read(folder))
+        except StoreError:
+            raise
         except Exception as error:
             self._metrics.refused.inc()
             expected = isinstance(error, ShortlistError)
