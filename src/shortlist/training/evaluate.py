@@ -39,13 +39,11 @@ from shortlist.training.examples import whole
 from shortlist.training.fit import Trained, fit_data, ranker_examples
 from shortlist.training.run import TrainingRun
 from shortlist.training.train_test_task import TrainTestTask, train_test_task
-from shortlist.training.trial import Trial, machine, model_size, scores
+from shortlist.training.trial import FEW_EVENTS, REQUESTS, Trial, machine, model_size, scores
 
 BASELINE = "popularity"
 FUSED = "all sources, fused"  # the pipeline of a system without rankers
-FEW_EVENTS = 10  # users and items with no more are new
 HEAVY = 0.9  # quantile of history lengths above which users are heavy
-REQUESTS = 200  # whose latency is measured, of each model
 
 
 def evaluate(

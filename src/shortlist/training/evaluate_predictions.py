@@ -28,11 +28,9 @@ from shortlist.training.prediction import (
     prediction_task,
 )
 from shortlist.training.run import TrainingRun
-from shortlist.training.trial import Trial, machine, model_size, scores
+from shortlist.training.trial import FEW_EVENTS, REQUESTS, Trial, machine, model_size, scores
 
 BASELINE = "base rate"  # predicts the share of positives in training
-FEW_EVENTS = 10  # users and items with no more are new
-REQUESTS = 200  # whose latency is measured, of each model
 
 
 def evaluate_predictions(system: System, data: TrainingData, run: TrainingRun) -> Trial:

@@ -7,7 +7,7 @@ item of the catalogue is a row, and labels are made from attributes that no feat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from shortlist.base.errors import DataError
 from shortlist.base.histories import Histories
 from shortlist.base.queries import Candidates, Queries, Ragged
 from shortlist.base.threads import one_thread
-from shortlist.base.types import AnyArray, Floats, Mask, Moments, Positions, Rows
+from shortlist.base.types import Floats, Mask, Moments, Positions, Rows
 from shortlist.data.dataset import labels
 from shortlist.pipeline.pipeline import Pipeline
 from shortlist.system.contracts import Examples, TrainingData
@@ -162,7 +162,9 @@ def prediction_examples(
                 past_queries.append(replace(queries, histories=queries.histories.last(MAX_SEQUENCE)))
                 step.advance(len(block))
             names = tuple(objective.name for objective in system.objectives)
-            return Examples(concatenated(parts, _joined(past_queries), ROW_BLOCK), rows.labels[some], names)
+            return Examples(
+                concatenated(parts, Queries.stacked(past_queries), ROW_BLOCK), rows.labels[some], names
+            )
 
         return with_validation(chosen, build)
 
@@ -171,25 +173,6 @@ def _pairs(items: Positions) -> Candidates:
     """One candidate per query, from no source."""
     none = np.zeros((len(items), 0), bool)
     return Candidates(np.arange(len(items)), items, none.astype(np.float32), none)
-
-
-def _joined(parts: Sequence[Queries]) -> Queries:
-    """Consecutive batches as one."""
-
-    def column(values: Sequence[AnyArray | None]) -> AnyArray | None:
-        present = [each for each in values if each is not None]
-        return np.concatenate(present) if present else None
-
-    histories = [part.histories for part in parts]
-    flat = {
-        name: column([getattr(each, name) for each in histories])
-        for name in ("items", "at", "event", "value", "available_at", "context", "users")
-    }
-    lengths = np.concatenate([each.lengths for each in histories])
-    joined = Histories(offsets=np.concatenate([[0], np.cumsum(lengths)]), **flat)  # type: ignore[arg-type]
-    return Queries(
-        joined, np.concatenate([part.at for part in parts]), column([part.context for part in parts])
-    )
 
 
 def predicted(pipeline: Pipeline, rows: PredictionRows) -> Floats:

@@ -18,6 +18,9 @@ from shortlist.system.system import System
 from shortlist.training.fit import Trained
 from shortlist.training.train_test_task import TrainTestTask
 
+FEW_EVENTS = 10  # users and items with no more are new
+REQUESTS = 200  # whose latency is measured, of each model
+
 
 @dataclass(frozen=True)
 class Trial:
