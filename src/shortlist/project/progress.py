@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Event, Thread
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 INTERVAL = 10.0  # seconds between lines where there are no bars
-AMOUNTS, DETAIL = (
-    42,
-    16,
-)  # cells of a line for bar, amount and time, and for the detail; the name has the rest
+AMOUNTS = 42  # cells of a line for bar, amount and time
+DETAIL = 16  # and for the detail; the name has the rest
 
 
 class ProgressDisplay(Progress):
@@ -40,7 +38,7 @@ class ProgressDisplay(Progress):
     @contextmanager
     def step(self, name: str, total: float | None = None, unit: str = "") -> Iterator[Step]:
         """A step that lasts as long as the block."""
-        with self._shown() if not self._running else _nothing():
+        with self._shown() if not self._running else nullcontext():
             step = _ShownStep(self, name, total, unit)
             self._running.append(step)
             mark = "[red]✗[/red]"
@@ -142,11 +140,6 @@ class _ShownStep(Step):
 def time_left(seconds: float, done: float, total: float) -> float:
     """Seconds that the rest will take, at the mean pace so far."""
     return seconds * (total / done - 1)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _bars(console: Console) -> Bars:
