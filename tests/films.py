@@ -16,12 +16,13 @@ from shortlist.base.users import Users
 from shortlist.features.features import Features
 from shortlist.pipeline.path import hydrate
 from shortlist.pipeline.pipeline import Pipeline
-from shortlist.pipeline.release import save
+from shortlist.pipeline.release import load, save
 from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.ranking.logistic_regression import LogisticRegression
 from shortlist.retrieval.item_knn import ItemKNN
 from shortlist.retrieval.popular import Popular
 from shortlist.rules.already_seen import AlreadySeen
+from shortlist.service.service import Service
 from shortlist.storage.home import Home
 from shortlist.storage.releases import Releases
 from shortlist.system.contracts import Examples, TrainingData, TrainingOptions
@@ -131,6 +132,14 @@ def sourceless_release(home: Home) -> int:
         save(folder, predicts, replace(alone, ranker=ranker), users, histories, 0)
 
     return Releases(home).add(write, {})
+
+
+def activate(service: Service, home: Home, number: int, **parts) -> None:
+    """Activate a release, with ``parts`` of its pipeline replaced."""
+    releases = Releases(home)
+    release = load(releases.open(number))
+    changed = replace(release, pipeline=replace(release.pipeline, **parts))
+    service.activate(releases.facts(number), changed if parts else release)
 
 
 @pytest.fixture(name="home")

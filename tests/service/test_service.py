@@ -1,17 +1,12 @@
-"""The use cases over a real store and releases: one request and batches, traces, exposures, deletions, events."""
-
-import dataclasses
+"""The use cases over a real store and releases: requests alone and in batches, exposures, events, deletions."""
 
 import numpy as np
 import pytest
-from tests.films import FILMS, pipeline, users_films
+from tests.films import FILMS, activate, pipeline, users_films
 
 from shortlist.base.errors import InvalidRequestError, NotFoundError, UnavailableError
-from shortlist.pipeline.path import RECOMMEND
-from shortlist.pipeline.release import load
 from shortlist.pipeline.source_slot import SourceSlot
 from shortlist.service.call import Call
-from shortlist.service.histories import histories_of
 from shortlist.service.online_state import now
 from shortlist.service.requests import (
     EventRequest,
@@ -26,62 +21,8 @@ from shortlist.service.requests import (
     SimilarRequest,
 )
 from shortlist.service.service import Service
-from shortlist.storage.releases import Releases
 from shortlist.storage.sqlite import SqliteStore
 from shortlist.storage.store import AcceptedEvent
-
-
-class CountingStore:
-    """A store that counts the calls of its methods."""
-
-    def __init__(self, store):
-        self._store, self.calls, self.exposed = store, [], []
-
-    def __getattr__(self, name):
-        value = getattr(self._store, name)
-        if not callable(value):
-            return value
-
-        def counted(*arguments):
-            self.calls.append(name)
-            return value(*arguments)
-
-        return counted
-
-    def expose(self, exposure):
-        self.exposed.append(exposure)
-
-
-@pytest.fixture
-def store(home):
-    store = SqliteStore(home.state)
-    yield CountingStore(store)
-    store.close()
-
-
-@pytest.fixture
-def service(home, publish, store):
-    service = Service(store)
-    activate(service, home, publish())
-    store.calls.clear()
-    return service
-
-
-def activate(service, home, number, **parts):
-    """Activate a release, with ``parts`` of its pipeline replaced."""
-    releases = Releases(home)
-    release = load(releases.open(number))
-    changed = dataclasses.replace(release, pipeline=dataclasses.replace(release.pipeline, **parts))
-    service.activate(releases.facts(number), changed if parts else release)
-
-
-def event(event_id, user="u1", item="f0", at=1, name="rating", value=None):
-    return AcceptedEvent(event_id, name, user, item, at, value)
-
-
-def history(service, *users):
-    view = service.state.view
-    return histories_of(view, users, service.store.read_state(users, view.release.watermark))
 
 
 def one(answers):
@@ -129,7 +70,12 @@ def test_no_property_does_io(service, monkeypatch):
 
 def test_a_batch_answers_as_each_request_alone(service, store):
     ahead = now() + 300_000_000
-    store.accept([event("a", user="ahead", item="f7", at=ahead), event("b", user="u3", item="f9", at=now())])
+    store.accept(
+        [
+            AcceptedEvent("a", "rating", "ahead", "f7", ahead),
+            AcceptedEvent("b", "rating", "u3", "f9", now()),
+        ]
+    )
     requests = [
         RecommendRequest("u1", 5),
         RecommendRequest("u2", 3, exclude=["f2", "f5", "unknown"]),
@@ -194,71 +140,7 @@ def test_the_store_is_asked_once_for_a_request_and_once_for_a_batch(service, sto
         assert store.calls == ["read_state"]
 
 
-def test_every_moment_of_a_call_belongs_to_a_stage(service):
-    call = Call()
-    call.stage("receive")
-    slate = one(service.recommend([RecommendRequest("u1")], call))
-    names = [stage.stage for stage in slate.stages]
-    assert names == ["receive", "read_state", *(stage.__name__ for stage in RECOMMEND), "assemble"]
-    assert sum(stage.ms for stage in call.stages) == pytest.approx(call.took_ms)
-    assert slate.took_ms == round(call.took_ms, 3)
-
-
-def test_what_lies_between_the_stages_of_the_path_counts_for_the_next(monkeypatch):
-    ticks = iter([1.0, 3.0])
-    monkeypatch.setattr("shortlist.service.call.perf_counter", lambda: next(ticks))
-    from shortlist.pipeline.slate import Stage
-
-    call = Call(began=0.0)
-    call.stage("read_state")
-    call.path([Stage("allow", 0, 0, 500.0), Stage("rank", 0, 9, 1000.0)])
-    call.stage("assemble")
-    assert [(stage.name, stage.ms) for stage in call.stages] == [
-        ("read_state", 1000),
-        ("allow", 500),
-        ("rank", 1000),
-        ("assemble", 500),
-    ]
-    assert call.took_ms == 3000
-
-
-# After the answer
-
-
-def test_exposures_and_counters_wait_for_the_end_of_a_call(service, store):
-    call = Call("mine")
-    slate = one(service.recommend([RecommendRequest("u1", 3)], call))
-    assert store.exposed == []
-    assert b'stage="rank"' not in service.metrics.page()
-    call.finish()
-    call.finish()
-    [exposure] = store.exposed
-    assert (exposure.request, exposure.release, exposure.kind, exposure.user) == (
-        "mine",
-        1,
-        "recommend",
-        "u1",
-    )
-    assert list(exposure.items) == items(slate)
-    assert b'shortlist_stage_candidates_total{side="out",stage="arrange"} 3.0' in service.metrics.page()
-
-
-def test_without_a_call_they_are_done_at_once(service, store):
-    service.recommend([RecommendRequest("u1", 3), RecommendRequest("u2", 3)])
-    service.similar([SimilarRequest("f1", 2)])
-    service.rank([RankRequest("u1", ["f1"])])
-    assert [(each.kind, each.user) for each in store.exposed] == [
-        ("recommend", "u1"),
-        ("recommend", "u2"),
-        ("similar", None),
-        ("rank", "u1"),
-    ]
-
-
-def test_a_call_that_fails_exposes_nothing(service, store):
-    with pytest.raises(NotFoundError):
-        service.similar([SimilarRequest("unknown")])
-    assert store.exposed == []
+# Exposures, and what was degraded
 
 
 def test_a_client_reports_what_it_showed(service, store):
@@ -284,58 +166,7 @@ def test_a_source_that_cannot_answer_is_named_and_counted(home, publish, service
     assert b"shortlist_degraded_total 1.0" in service.metrics.page()
 
 
-# Histories
-
-
-def test_new_events_join_the_history_in_order_of_time(service, store):
-    past = history(service, "u1")
-    middle = int(past.at[3]) + 1
-    store.accept([event("b", item="f0", at=now(), value=2.0), event("a", item="f3", at=middle, name="click")])
-    joined = history(service, "u1")
-    assert joined.offsets.tolist() == [0, 10]
-    assert (np.diff(joined.at) >= 0).all()
-    assert joined.items.tolist() == [*past.items[:4].tolist(), 3, *past.items[4:].tolist(), 0]
-    assert joined.event.tolist() == [0] * 4 + [1] + [0] * 5
-    assert np.isnan(joined.value[4])
-    assert joined.value[-1] == 2.0
-    assert joined.items.dtype == past.items.dtype
-    assert joined.event.dtype == past.event.dtype
-    assert joined.users.tolist() == ["u1"]
-
-
-def test_histories_of_many_users_are_those_of_each(service, store):
-    store.accept([event("a", user="u5", item="f0", at=now()), event("b", user="new", item="f1", at=now())])
-    users = ["u5", "new", "u6", "unknown"]
-    together = history(service, *users)
-    for row, user in enumerate(users):
-        assert together.take(np.array([row])).items.tolist() == history(service, user).items.tolist()
-    assert together.lengths.tolist() == [9, 1, 8, 0]
-
-
-def test_ties_stay_in_the_order_of_arrival(service, store):
-    store.accept([event(str(n), user="tied", item=f"f{n}", at=5) for n in (4, 2, 9)])
-    assert history(service, "tied").items.tolist() == [4, 2, 9]
-
-
-def test_events_on_unknown_items_and_of_undeclared_kinds_are_passed_over(service, store):
-    store.accept([event("a", item="not yet"), event("b", name="was removed"), event("c", item="f7")])
-    assert history(service, "u1").items.tolist()[0] == 7
-    assert len(history(service, "u1").items) == 9
-
-
-def test_events_up_to_the_watermark_are_not_counted_twice(service, store, home, publish):
-    store.accept([event("a", item="f0")])
-    assert len(history(service, "u1").items) == 9
-    activate(service, home, publish(watermark=store.sequence()))  # a release that has seen the event
-    assert len(history(service, "u1").items) == 8
-
-
-def test_a_forgotten_user_has_no_past(service, store):
-    assert service.history(HistoryRequest("u1")).total == 8
-    store.forget("u1")
-    assert service.history(HistoryRequest("u1")).total == 0
-    store.accept([event("again", item="f0", at=now())])
-    assert [past.item for past in service.history(HistoryRequest("u1")).events] == ["f0"]
+# Posted events
 
 
 def test_a_posted_event_is_in_the_history_at_once(service):
