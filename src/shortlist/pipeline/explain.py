@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, cast
 
 import numpy as np
@@ -37,7 +38,8 @@ def explain(
     ranked = arranged = PathState(queries, n, eligibility)
     if pipeline.sources:
         ranked = pipeline.run_until(queries, n, until=rank, eligibility=eligibility)
-        arranged = pipeline.run_until(queries, n, until=arrange, eligibility=eligibility)
+        arranged = copy(ranked)  # stages put new arrays in place of the old ones
+        arrange(pipeline, arranged)
     own = PathState(queries, n, eligibility, encoded=ranked.encoded)
     own.candidates = Candidates.given(np.zeros(len(items), np.int64), items, len(pipeline.sources))
     hydrate(pipeline, own)
