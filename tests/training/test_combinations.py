@@ -24,7 +24,9 @@ from shortlist.evaluation.evaluation import from_json
 from shortlist.pipeline.release import load
 from shortlist.project import verbs
 from shortlist.project.project import Project
+from shortlist.project.results import Report, qualities
 from shortlist.storage.home import Home
+from shortlist.storage.releases import Releases
 
 RNG = np.random.default_rng(7)
 POSTS, USERS, IMPRESSIONS = 400, 60, 3_000
@@ -122,6 +124,11 @@ def test_items_without_users_are_predicted(tmp_path):
     assert [each.name for each in evaluation.models] == ["base rate", "logistic_regression", "strict"]
     loss = {each.name: each.metrics["log_loss"].mean for each in evaluation.models}
     assert evaluation.chosen == "logistic_regression"
+    [kept] = Releases(Home.open(tmp_path / "home")).list()
+    assert qualities([kept]) == {"Log loss": [loss["logistic_regression"]]}
+    table = Report(evaluation, tmp_path / "report.html", report).to_polars()
+    assert table["name"][0] == "logistic_regression"
+    assert table["log_loss"].is_sorted()
     assert loss["logistic_regression"] < loss["strict"] <= loss["base rate"] + 0.01
     assert evaluation.sizes.test_queries == 72  # a fifth of the 360 with a verdict
     assert evaluation.leader.scoring["hateful"].auc > 0.75

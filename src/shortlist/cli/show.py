@@ -17,6 +17,7 @@ from shortlist.evaluation.report.terminal import show
 from shortlist.features.feast_export import Exported
 from shortlist.features.parity import Parity
 from shortlist.features.table import Column
+from shortlist.project.results import qualities
 from shortlist.service.answers import Explanations, SearchResults, Slate, StageTrace, UserHistory
 from shortlist.storage.home import Home
 from shortlist.storage.releases import ReleaseFacts
@@ -95,17 +96,17 @@ def show_releases(out: Console, releases: Sequence[ReleaseFacts], current: int |
     if not releases:
         out.print("no releases yet: shortlist train FILE makes one")
         return
+    columns = qualities(releases)
     table = Table(
-        "", "release", "made", "ranker", "NDCG@10", "events", "size", box=SIMPLE_HEAD, header_style="dim"
+        "", "release", "made", "ranker", *columns, "events", "size", box=SIMPLE_HEAD, header_style="dim"
     )
-    for each in releases:
-        quality = each.facts.get("metrics", {}).get("ndcg@10", {}).get("mean")
+    for each, *means in zip(releases, *columns.values(), strict=True):
         table.add_row(
             "[green]▶ serves[/green]" if each.number == current else "",
             str(each.number),
             each.created.replace("T", " ")[:16],
             f"[red]{escape(each.problem)}[/red]" if each.problem else str(each.facts.get("chosen", "")),
-            f"{quality:.3f}" if quality is not None else "",
+            *("" if mean is None else f"{mean:.3f}" for mean in means),
             f"{each.facts.get('events', 0):,}",
             f"{each.bytes / 1e6:.1f} MB",
         )

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from shortlist.base.progress import Progress, Step
+from shortlist.project.progress import time_left
 
 INTERVAL = 0.2  # seconds between updates
 
@@ -105,7 +106,7 @@ class _ShownStep(Step):
             value = f" value='{self._amount:g}' max='{self._total:g}'"
             facts.append(f"{self._amount:,.0f} of {self._total:,.0f} {self._unit}".rstrip())
         if self._total and 0 < self._amount < self._total:
-            facts.append(f"{self.seconds * (self._total / self._amount - 1):.0f} s left")
+            facts.append(f"{time_left(self.seconds, self._amount, self._total):.0f} s left")
         return (
             f"<div style='padding-left:{2 * depth}em'><progress{value} style='width:12em'></progress> "
             f"{escape(self._name)} <small>{escape(', '.join(facts))}</small></div>"

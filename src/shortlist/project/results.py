@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -11,7 +12,7 @@ import polars as pl
 from shortlist.data.check import Problem
 from shortlist.data.ingest.report import IngestReport
 from shortlist.evaluation.evaluation import Evaluation
-from shortlist.evaluation.names import HEADLINE, title
+from shortlist.evaluation.names import HEADLINE, lower_is_better, title
 from shortlist.service.tables import count_of, html_table, text_table
 from shortlist.storage.releases import ReleaseFacts
 
@@ -93,16 +94,15 @@ class Report:
         return f"{choice.sentence if choice else self.evaluation.summary}\nReport: {self.path}"
 
     def to_polars(self) -> pl.DataFrame:
-        """One row per model with the mean of each metric, best first."""
+        """One row per model with the mean of each metric, best by the headline metric first."""
         rows = [
             {"name": each.name, "kind": each.kind}
             | {name: interval.mean for name, interval in each.metrics.items()}
             for each in self.evaluation.models
         ]
-        table = pl.DataFrame(rows, infer_schema_length=None)
-        return (
-            table.sort(HEADLINE, descending=True, maintain_order=True) if HEADLINE in table.columns else table
-        )
+        table, metric = pl.DataFrame(rows, infer_schema_length=None), self.evaluation.metric
+        descending = not lower_is_better(metric)
+        return table.sort(metric, descending=descending, nulls_last=True, maintain_order=True)
 
     def _repr_html_(self) -> str:
         style = "width:100%;height:640px;border:1px solid #8884;border-radius:8px"
@@ -136,31 +136,27 @@ class ReleaseList(tuple[ReleaseFacts, ...]):
         return text_table(self.to_polars(), count_of(len(self), "release"))
 
     def to_polars(self) -> pl.DataFrame:
-        """One row per release."""
+        """One row per release, with the headline metric of its evaluation."""
         return pl.DataFrame(
             [
-                (
-                    each.number,
-                    each.created,
-                    each.facts.get("chosen"),
-                    each.facts.get("metrics", {}).get(HEADLINE, {}).get("mean"),
-                    each.facts.get("events"),
-                    each.bytes,
-                    each.problem,
-                )
-                for each in self
-            ],
-            {
-                "release": pl.Int64,
-                "created": pl.String,
-                "ranker": pl.String,
-                title(HEADLINE): pl.Float64,
-                "events": pl.Int64,
-                "bytes": pl.Int64,
-                "problem": pl.String,
-            },
-            orient="row",
+                pl.Series("release", [each.number for each in self], pl.Int64),
+                pl.Series("created", [each.created for each in self], pl.String),
+                pl.Series("ranker", [each.facts.get("chosen") for each in self], pl.String),
+                *(pl.Series(name, means, pl.Float64) for name, means in qualities(self).items()),
+                pl.Series("events", [each.facts.get("events") for each in self], pl.Int64),
+                pl.Series("bytes", [each.bytes for each in self], pl.Int64),
+                pl.Series("problem", [each.problem for each in self], pl.String),
+            ]
         )
 
     def _repr_html_(self) -> str:
         return html_table(self.to_polars(), count_of(len(self), "release"))
+
+
+def qualities(releases: Sequence[ReleaseFacts]) -> Mapping[str, list[float | None]]:
+    """The headline metric of each release's evaluation: a column by its title for each metric that occurs."""
+    metrics = dict.fromkeys(each.facts["metric"] for each in releases if "metric" in each.facts) or [HEADLINE]
+    return {
+        title(metric): [each.facts.get("metrics", {}).get(metric, {}).get("mean") for each in releases]
+        for metric in metrics
+    }

@@ -170,6 +170,7 @@ def train(
         "system": project.system.name,
         "chosen": evaluation.choice.name,
         "why": evaluation.choice.sentence,
+        "metric": evaluation.metric,
         "metrics": {name: asdict(interval) for name, interval in chosen.metrics.items()},
         "split": evaluation.split,
         "users": len(data.histories),
